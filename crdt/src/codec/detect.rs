@@ -1,0 +1,134 @@
+//! Which format a file has, from its name and content alone, so that all hosts agree.
+
+use crate::tree::Format;
+
+/// Extensions of TOML files.
+const TOML: &[&str] = &["toml"];
+/// Extensions of JSON files, with or without comments. JSON5 is another format, and JSON lines are lines.
+const JSON: &[&str] = &["json", "jsonc", "code-workspace", "webmanifest", "geojson"];
+/// Names of files that may hold JSON or another format: JSON if they begin like it.
+const PERHAPS_JSON: &[&str] = &[
+    ".babelrc",
+    ".bowerrc",
+    ".eslintrc",
+    ".jshintrc",
+    ".prettierrc",
+    ".stylelintrc",
+    ".swcrc",
+    ".watchmanconfig",
+    "composer.lock",
+    "deno.lock",
+    "flake.lock",
+];
+
+/// The format of a file that is new. `path` may have folders before the name; upper and lower case of the extension don't
+/// matter.
+///
+/// The name goes first, so that a TOML file with a broken byte in it is a syntax error and not a binary file.
+#[must_use]
+pub fn detect(path: &str, bytes: &[u8]) -> Format {
+    let name = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
+    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+    if TOML.contains(&extension) {
+        return Format::Toml;
+    }
+    if JSON.contains(&extension) || (PERHAPS_JSON.contains(&&*name) && begins_like_json(bytes)) {
+        return Format::Json;
+    }
+    if bytes.contains(&0) || std::str::from_utf8(bytes).is_err() {
+        return Format::Binary;
+    }
+    Format::Text
+}
+
+/// Whether the first character that isn't space opens an object, a list or a comment.
+fn begins_like_json(bytes: &[u8]) -> bool {
+    let text = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes).trim_ascii_start();
+    matches!(text.first(), Some(b'{' | b'[' | b'/'))
+}
+
+/// Whether a text that doesn't parse looks like a template of its format (Jinja, Helm, ERB, shell): a marker stands where
+/// a key or a value would, outside of quotes and comment lines. Such a file is kept as text; another one that doesn't
+/// parse is held as a syntax error.
+#[must_use]
+pub fn looks_like_template(text: &str) -> bool {
+    text.lines().any(has_marker)
+}
+
+fn has_marker(line: &str) -> bool {
+    let line = line.trim_start();
+    if line.starts_with('#') || line.starts_with("//") {
+        return false;
+    }
+    let mut quote = None;
+    let mut escaped = false;
+    for (at, character) in line.char_indices() {
+        match (quote, character) {
+            _ if escaped => escaped = false,
+            (Some(open), _) if character == open => quote = None,
+            (Some('"'), '\\') => escaped = true,
+            (Some(_), _) => {}
+            (None, '"' | '\'') => quote = Some(character),
+            (None, _) if is_marker(&line[at..]) => return true,
+            (None, _) => {}
+        }
+    }
+    false
+}
+
+/// Whether `text` begins with a template's opening and has its closing on the same line.
+fn is_marker(text: &str) -> bool {
+    let pairs = [("{{", "}}"), ("{%", "%}"), ("<%", "%>"), ("${", "}")];
+    pairs.iter().any(|(open, close)| text.strip_prefix(open).is_some_and(|rest| rest.contains(close)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_decides_and_then_the_content() {
+        let cases: &[(&str, &[u8], Format)] = &[
+            ("app.toml", b"", Format::Toml),
+            ("etc/App.TOML", b"\xff", Format::Toml),
+            ("a/b.json", b"not json", Format::Json),
+            ("tsconfig.jsonc", b"{}", Format::Json),
+            ("x.code-workspace", b"{}", Format::Json),
+            ("x.json5", b"{}", Format::Text),
+            ("x.jsonl", b"{}\n{}\n", Format::Text),
+            (".eslintrc", b"\xef\xbb\xbf\n // rules\n{}", Format::Json),
+            (".eslintrc", b"rules:\n  a: 1\n", Format::Text),
+            ("json", b"{}", Format::Text),
+            ("x.toml.bak", b"a = 1", Format::Text),
+            ("nginx.conf", b"a;\n", Format::Text),
+            ("empty", b"", Format::Text),
+            ("x.conf", b"a\0b", Format::Binary),
+            ("x.conf", b"caf\xe9", Format::Binary),
+        ];
+        for (path, bytes, format) in cases {
+            assert_eq!(detect(path, bytes), *format, "{path}");
+        }
+    }
+
+    #[test]
+    fn templates_are_told_from_mistakes() {
+        let templates = [
+            "replicas = {{ replicas }}\n",
+            "{% if a %}\nx = 1\n{% endif %}\n",
+            "{\"a\": <%= port %>}",
+            "port = ${PORT}\n",
+            "a = 1\n  {{- range .Values }}\n",
+        ];
+        let mistakes = [
+            "a = 1 1\n",
+            "{\"path\": \"${HOME}/x\" \"b\": 1}",
+            "title = \"{{ x }}\"\nb =\n",
+            "# {{ ansible_managed }}\nb =\n",
+            "{\"a\": {\"b\": {\"c\": 1}}",
+            "{\"a\\\"\": \"{{ x }}\",,}",
+            "",
+        ];
+        templates.iter().for_each(|text| assert!(looks_like_template(text), "{text}"));
+        mistakes.iter().for_each(|text| assert!(!looks_like_template(text), "{text}"));
+    }
+}

@@ -1,0 +1,523 @@
+//! What people do to a document: save its file, put and delete keys, delete the file, resolve conflicts.
+//!
+//! Each becomes one change. A file edit is written at the heads that its editor saw; everything over the API at those
+//! that are rendered, so that it supersedes what its user saw, and nothing else.
+
+use std::borrow::Cow;
+
+use crate::clock::Dot;
+use crate::codec::{self, NoPlace, ParseError, SyntaxError, meaning};
+use crate::conflict::{Choice, ConflictValue};
+use crate::diff::{self, Target};
+use crate::document::{Document, Heads, Stamp, WriteError, Written};
+use crate::id::{ActorId, ChangeHash, Lane, Writer};
+use crate::identity::{self, Origin};
+use crate::key::{Found, Lookup, Step};
+use crate::limits;
+use crate::path::Path;
+use crate::register::{Cell, EpochId, Part, Register};
+use crate::render::{self, Rendered};
+use crate::state::State;
+use crate::tree::{Content, Format, Shape, Tree};
+use crate::value::Value;
+
+/// Who edits, and when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Editor {
+    /// This host's actor.
+    pub actor: ActorId,
+    /// The wall clock, milliseconds since 1970 UTC.
+    pub time_ms: u64,
+    /// The user, if known.
+    pub user: String,
+}
+
+/// Why an edit isn't taken. Nothing was changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EditError {
+    /// The file's new content isn't valid: it is held until it is.
+    #[error("{0}")]
+    Syntax(#[from] SyntaxError),
+    /// Past a limit that all hosts share.
+    #[error("{what} is {found}, the limit is {limit}")]
+    TooLarge {
+        /// What is too large.
+        what: &'static str,
+        /// How large it is.
+        found: usize,
+        /// How large it may be.
+        limit: usize,
+    },
+    /// The address leads nowhere.
+    #[error("{0}")]
+    NotFound(String),
+    /// The new value has no place, or can't be written there.
+    #[error("{0}")]
+    NoPlace(String),
+    /// The value isn't one of the type asked for, or the format has no such type.
+    #[error("{0}")]
+    Type(String),
+    /// The document must be reloaded.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+}
+
+impl From<NoPlace> for EditError {
+    fn from(error: NoPlace) -> Self {
+        Self::NoPlace(error.why)
+    }
+}
+
+/// The type that a put asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PutType {
+    /// A literal of the existing value's type if it reads so, else the format's own literal, else a string.
+    Automatic,
+    /// Text, whatever it looks like.
+    String,
+    /// A literal of the format, of this type by [`Value::type_name`].
+    Literal(&'static str),
+}
+
+/// What a put did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PutOutcome {
+    /// A change was written.
+    Written(Written),
+    /// The value was there already, since this change (MERGE rule 15).
+    Unchanged(Option<Dot>),
+}
+
+impl Document {
+    /// Takes in a file that was saved by someone who had seen `base`. `None` if it differs in nothing. `lane` is the
+    /// preferred one: [`Lane::FILE`] for files, [`Lane::API`] for whole files put over the API.
+    ///
+    /// # Errors
+    /// [`EditError::Syntax`] for a structured file that doesn't parse: the edit is to be held.
+    /// [`EditError::TooLarge`] past a limit.
+    pub fn take_file(
+        &mut self,
+        base: &Rendered,
+        bytes: &[u8],
+        executable: bool,
+        lane: Lane,
+        editor: &Editor,
+    ) -> Result<Option<Written>, EditError> {
+        if let Some(file) = base.file()
+            && file.bytes == bytes
+        {
+            let cells = if file.executable == executable { vec![] } else { vec![executable_cell(executable)] };
+            return self.commit(&base.heads, lane, editor, &cells);
+        }
+        let tree = cut(self.id().path(), bytes, base.file().map(|file| file.tree.format))?;
+        let heads = base.heads.clone();
+        let (writer, heads) = self.writer_and_heads(editor, lane, heads);
+        let dot = self.next_dot(writer);
+        let cells = self.file_cells(base, tree, bytes, executable, dot);
+        Ok(self.write(&heads, stamp(writer, editor), &cells)?)
+    }
+
+    fn file_cells(
+        &self,
+        base: &Rendered,
+        mut tree: Tree,
+        bytes: &[u8],
+        executable: bool,
+        dot: Dot,
+    ) -> Vec<(Register, Cell)> {
+        let format = tree.format;
+        let mut cells = Vec::new();
+        let under = base
+            .content
+            .as_ref()
+            .filter(|content| content.tree.format == format && (!base.deleted || format.is_structured()));
+        let epoch = match (under, &base.content) {
+            (Some(content), _) => content.epoch.clone(),
+            (None, None) if format.is_structured() => EpochId::first(format),
+            _ => EpochId::replacing(format, &base.heads, bytes),
+        };
+        if under.is_none() {
+            cells.push((Register::Epoch, Cell::Epoch(epoch.clone(), format)));
+        }
+        let base_tree = under.map(|content| &content.tree);
+        let origin = if base_tree.is_some() { Origin::Edit(dot) } else { Origin::Import };
+        identity::assign(&mut tree, base_tree, origin);
+        let state = self.state_by(&base.heads);
+        cells.extend(diff::diff(base_tree, &tree, &Target { epoch: &epoch, state: &state, dot }));
+        if base.content.as_ref().is_some_and(|content| content.executable) != executable {
+            cells.push(executable_cell(executable));
+        }
+        if base.deleted {
+            cells.push((Register::Life, Cell::Flag(true)));
+        }
+        cells
+    }
+
+    /// Deletes the file that stands at `base`. `None` if there is none.
+    ///
+    /// # Errors
+    /// [`EditError::Write`].
+    pub fn delete_file(&mut self, base: &Rendered, lane: Lane, editor: &Editor) -> Result<Option<Written>, EditError> {
+        if base.file().is_none() {
+            return Ok(None);
+        }
+        // Where an edit outlived a deletion, putting the same tombstone again would write nothing.
+        let again = (!self.state().life.0.is_empty()).then_some((Register::Life, Cell::Flag(true)));
+        let cells: Vec<_> = again.into_iter().chain([(Register::Life, Cell::Tombstone { container: false })]).collect();
+        self.commit(&base.heads, lane, editor, &cells)
+    }
+
+    /// Puts a value at a key. `rendered` is the current render.
+    ///
+    /// # Errors
+    /// When the key has no place, or the text isn't a value of the type.
+    pub fn put(
+        &mut self,
+        rendered: &Rendered,
+        steps: &[Step],
+        text: &str,
+        put_type: PutType,
+        editor: &Editor,
+    ) -> Result<PutOutcome, EditError> {
+        limit("the value", text.len(), limits::VALUE_BYTES)?;
+        let tree = self.tree_for_put(rendered)?;
+        let path = match Lookup::new(&tree).find(steps) {
+            Found::Here(path) => path,
+            Found::Absent(path) => return self.insert(rendered, tree.into_owned(), &path, text, put_type, editor),
+            Found::NoSuchItem(why) => return Err(EditError::NotFound(why)),
+        };
+        let old = match Lookup::new(&tree).node(&path).map(|node| &node.content) {
+            Some(Content::Scalar(old)) => old.clone(),
+            _ => {
+                return Err(EditError::NoPlace("a table or list stands there; put its keys, or the whole file".into()));
+            }
+        };
+        let format = tree.format;
+        let literal = literal(format, text, put_type, codec::of(format).scalar(&old).as_ref())?;
+        self.put_scalar(rendered, &tree, path, &old, literal, editor)
+    }
+
+    fn put_scalar(
+        &mut self,
+        base: &Rendered,
+        tree: &Tree,
+        path: Path,
+        old: &str,
+        literal: String,
+        editor: &Editor,
+    ) -> Result<PutOutcome, EditError> {
+        let codec = codec::of(tree.format);
+        let epoch = base.content.as_ref().map_or_else(|| EpochId::first(tree.format), |content| content.epoch.clone());
+        let register = Register::Fragment { epoch, path, part: Part::Content };
+        let present = self.state().get(&register).cloned().unwrap_or_default();
+        let is_same = literal == old || codec.scalar(&literal).is_some_and(|value| codec.scalar(old) == Some(value));
+        if is_same && present.0.len() < 2 {
+            let dot = present.winner().and_then(|winner| self.history().dot_of(winner.operation));
+            return Ok(PutOutcome::Unchanged(dot));
+        }
+        let cells = [(register, Cell::Content(Content::Scalar(literal)))];
+        self.commit_put(&base.heads, editor, &cells)
+    }
+
+    /// The tree that a put edits: the file's, or an empty one of the format that the path asks for.
+    fn tree_for_put<'a>(&self, rendered: &'a Rendered) -> Result<Cow<'a, Tree>, EditError> {
+        if let Some(file) = rendered.file() {
+            return Ok(Cow::Borrowed(&file.tree));
+        }
+        let format = codec::detect(self.id().path(), b"");
+        if !format.is_structured() {
+            let why = "a file that isn't there, in a format without keys; put the whole file";
+            return Err(EditError::NoPlace(why.into()));
+        }
+        let root = codec::of(format).empty();
+        Ok(Cow::Owned(Tree { format, style: crate::tree::FileStyle::default(), root }))
+    }
+
+    fn insert(
+        &mut self,
+        base: &Rendered,
+        mut tree: Tree,
+        path: &Path,
+        text: &str,
+        put_type: PutType,
+        editor: &Editor,
+    ) -> Result<PutOutcome, EditError> {
+        limit("the key", path.encode().len(), limits::PATH_BYTES)?;
+        let codec = codec::of(tree.format);
+        let literal = literal(tree.format, text, put_type, None)?;
+        codec.insert(&mut tree.root, path, &literal)?;
+        let bytes = codec::print(&tree);
+        let reads = render::reads_back(&tree, &bytes);
+        if !reads {
+            return Err(EditError::NoPlace("the file would not be valid with it".into()));
+        }
+        limit("the file", bytes.len(), limits::FILE_BYTES)?;
+        let executable = base.file().is_some_and(|file| file.executable);
+        let (writer, heads) = self.writer_and_heads(editor, Lane::API, base.heads.clone());
+        let dot = self.next_dot(writer);
+        // Cut again: what was inserted gets the ids and the shape that a parser gives it.
+        let format = tree.format;
+        let tree = cut(self.id().path(), &bytes, Some(format))?;
+        if tree.format != format {
+            // Past a limit a file is kept as a whole: a put must not take its keys away.
+            let why = "with it the file would have too many keys, or too deep ones, to be merged key by key";
+            return Err(EditError::NoPlace(why.into()));
+        }
+        let cells = self.file_cells(base, tree, &bytes, executable, dot);
+        Ok(outcome(self.write(&heads, stamp(writer, editor), &cells)?))
+    }
+
+    /// Deletes a key with all below it. `None` if it isn't there.
+    ///
+    /// # Errors
+    /// When the file would not be valid without it.
+    pub fn delete_key(
+        &mut self,
+        rendered: &Rendered,
+        steps: &[Step],
+        editor: &Editor,
+    ) -> Result<Option<Written>, EditError> {
+        let Some(file) = rendered.file() else { return Ok(None) };
+        let Found::Here(path) = Lookup::new(&file.tree).find(steps) else { return Ok(None) };
+        let mut tree = file.tree.clone();
+        remove(&mut tree.root, &path);
+        if !render::reads_back(&tree, &codec::print(&tree)) {
+            return Err(EditError::NoPlace("the file would not be valid without it".into()));
+        }
+        let (writer, heads) = self.writer_and_heads(editor, Lane::API, rendered.heads.clone());
+        let state = self.state_by(&rendered.heads);
+        let target = Target { epoch: &file.epoch, state: &state, dot: self.next_dot(writer) };
+        let cells = diff::diff(Some(&file.tree), &tree, &target);
+        Ok(self.write(&heads, stamp(writer, editor), &cells)?)
+    }
+
+    /// Ends a conflict by choosing one of its values. `rendered` is the current render: the choice is written at its heads,
+    /// that between heads at all heads.
+    ///
+    /// # Errors
+    /// [`EditError::NoPlace`] for a head that is no valid file alone, [`EditError::Write`].
+    pub fn resolve(
+        &mut self,
+        chosen: &ConflictValue,
+        rendered: &Rendered,
+        editor: &Editor,
+    ) -> Result<Option<Written>, EditError> {
+        let state = self.state_by(&rendered.heads);
+        let cells = match &chosen.choice {
+            Choice::Put(register, cell) => vec![(register.clone(), cell.clone())],
+            Choice::KeepFile => vec![(Register::Life, Cell::Flag(true))],
+            Choice::DeleteFile => vec![(Register::Life, Cell::Tombstone { container: false })],
+            Choice::DeleteTree(path) => tombstones(&state, std::slice::from_ref(path)),
+            Choice::Drop(paths) => tombstones(&state, paths),
+            Choice::KeepBelow(path) => keep_below(&state, path),
+            Choice::ReplaceTree(path, content) => replace_tree(&state, path, content),
+            Choice::TakeHeads(heads) => return self.take_heads(heads, rendered, editor),
+            Choice::KeepShown => return self.take_content(rendered, editor),
+        };
+        self.commit(&rendered.heads, Lane::API, editor, &cells)
+    }
+
+    /// Makes what left-out heads show the content of the file.
+    fn take_heads(
+        &mut self,
+        heads: &[ChangeHash],
+        rendered: &Rendered,
+        editor: &Editor,
+    ) -> Result<Option<Written>, EditError> {
+        let wanted = self.render_at(heads);
+        if !render::is_good(&wanted) {
+            return Err(EditError::NoPlace("this side alone isn't a valid file; choose another, then edit it".into()));
+        }
+        match wanted.file() {
+            Some(_) => self.take_content(&wanted, editor),
+            None => self.delete_file(&Rendered { heads: self.heads(), ..rendered.clone() }, Lane::API, editor),
+        }
+    }
+
+    /// Opens a new epoch with this content, at all heads: nothing that stood beside it is left in it.
+    fn take_content(&mut self, wanted: &Rendered, editor: &Editor) -> Result<Option<Written>, EditError> {
+        let Some(file) = wanted.file() else { return Ok(None) };
+        let heads = self.heads();
+        let epoch = EpochId::replacing(file.tree.format, &heads, &file.bytes);
+        let (writer, heads) = self.writer_and_heads(editor, Lane::API, heads);
+        let mut cells = vec![(Register::Epoch, Cell::Epoch(epoch.clone(), file.tree.format))];
+        let state = self.state_by(&heads);
+        let target = Target { epoch: &epoch, state: &state, dot: self.next_dot(writer) };
+        cells.extend(diff::diff(None, &file.tree, &target));
+        Ok(self.write(&heads, stamp(writer, editor), &cells)?)
+    }
+
+    fn next_dot(&self, writer: Writer) -> Dot {
+        Dot { writer, sequence: self.history().last_sequence(writer) + 1 }
+    }
+
+    /// The lane that may write at `heads`; where none may, the preferred one writes at all heads.
+    fn writer_and_heads(&self, editor: &Editor, lane: Lane, heads: Heads) -> (Writer, Heads) {
+        match self.writer_at(editor.actor, lane, &heads) {
+            Some(writer) => (writer, heads),
+            None => (Writer { actor: editor.actor, lane }, self.heads()),
+        }
+    }
+
+    fn commit(
+        &mut self,
+        heads: &Heads,
+        lane: Lane,
+        editor: &Editor,
+        cells: &[(Register, Cell)],
+    ) -> Result<Option<Written>, EditError> {
+        let (writer, heads) = self.writer_and_heads(editor, lane, heads.clone());
+        Ok(self.write(&heads, stamp(writer, editor), cells)?)
+    }
+
+    fn commit_put(
+        &mut self,
+        heads: &Heads,
+        editor: &Editor,
+        cells: &[(Register, Cell)],
+    ) -> Result<PutOutcome, EditError> {
+        self.commit(heads, Lane::API, editor, cells).map(outcome)
+    }
+}
+
+/// Tombstones over the paths and all that lives below them.
+fn tombstones(state: &State, paths: &[Path]) -> Vec<(Register, Cell)> {
+    let Some((id, epoch)) = state.shown_epoch().and_then(|(id, _)| Some((id, state.epoch(id)?))) else {
+        return Vec::new();
+    };
+    let doomed = epoch.fragments.iter().filter(|(path, _)| paths.iter().any(|doomed| path.starts_with(doomed)));
+    doomed
+        .filter(|(path, fragment)| fragment.live_content().is_some() || paths.contains(path))
+        .map(|(path, fragment)| {
+            let container = matches!(fragment.live_content(), Some(Content::Container(_)));
+            (content_register(id, path), Cell::Tombstone { container })
+        })
+        .collect()
+}
+
+fn keep_below(state: &State, path: &Path) -> Vec<(Register, Cell)> {
+    let Some((id, format)) = state.shown_epoch() else { return Vec::new() };
+    let fragment = state.epoch(id).and_then(|epoch| epoch.fragments.get(path));
+    let had_bytes = fragment.is_some_and(|fragment| {
+        fragment.content.0.iter().any(|candidate| candidate.cell == Cell::Tombstone { container: true })
+    });
+    let is_implied = format == Format::Toml && !had_bytes;
+    let cell = if is_implied { Cell::Implied } else { Cell::Content(Content::Container(Shape::Table)) };
+    vec![(content_register(id, path), cell)]
+}
+
+fn replace_tree(state: &State, path: &Path, content: &Content) -> Vec<(Register, Cell)> {
+    let Some((id, _)) = state.shown_epoch() else { return Vec::new() };
+    let register = content_register(id, path);
+    let mut cells = tombstones(state, std::slice::from_ref(path));
+    cells.retain(|(other, _)| *other != register);
+    cells.push((register, Cell::Content(content.clone())));
+    cells
+}
+
+fn content_register(epoch: &EpochId, path: &Path) -> Register {
+    Register::Fragment { epoch: epoch.clone(), path: path.clone(), part: Part::Content }
+}
+
+fn outcome(written: Option<Written>) -> PutOutcome {
+    written.map_or(PutOutcome::Unchanged(None), PutOutcome::Written)
+}
+
+fn stamp(writer: Writer, editor: &Editor) -> Stamp {
+    Stamp { writer, time_ms: editor.time_ms, user: editor.user.clone() }
+}
+
+fn executable_cell(executable: bool) -> (Register, Cell) {
+    (Register::Executable, Cell::Flag(executable))
+}
+
+fn limit(what: &'static str, found: usize, limit: usize) -> Result<(), EditError> {
+    if found > limit { Err(EditError::TooLarge { what, found, limit }) } else { Ok(()) }
+}
+
+fn remove(node: &mut crate::tree::Node, path: &Path) {
+    node.children.retain(|child| !child.path.starts_with(path));
+    node.children.iter_mut().for_each(|child| remove(child, path));
+}
+
+/// Cuts a file into fragments, in the format that its path and content ask for (MERGE rule 12). `before` is the format
+/// it had.
+fn cut(path: &str, bytes: &[u8], before: Option<Format>) -> Result<Tree, EditError> {
+    limit("the file", bytes.len(), limits::FILE_BYTES)?;
+    let format = codec::detect(path, bytes);
+    match codec::parse(format, bytes) {
+        Ok(tree) if is_sound(&tree, bytes) => Ok(tree),
+        Err(ParseError::Syntax(error)) if format.is_structured() && is_held(bytes, before) => Err(error.into()),
+        _ => cut_as_text(bytes),
+    }
+}
+
+/// Whether a structured file that doesn't parse is a mistake to be held, rather than another kind of text.
+fn is_held(bytes: &[u8], before: Option<Format>) -> bool {
+    match before {
+        Some(format) => format.is_structured(),
+        None => !std::str::from_utf8(bytes).is_ok_and(codec::looks_like_template),
+    }
+}
+
+/// What its own author can't read back, or what is too large to merge key by key, isn't kept key by key.
+fn is_sound(tree: &Tree, bytes: &[u8]) -> bool {
+    if tree.format == Format::Binary {
+        return true;
+    }
+    let mut fits = true;
+    tree.root.walk(&mut |node| {
+        let value_bytes = if let Content::Scalar(text) = &node.content { text.len() } else { 0 };
+        fits &= value_bytes <= limits::VALUE_BYTES && node.path.encode().len() <= limits::PATH_BYTES;
+    });
+    fits && render::reads_back(tree, bytes)
+}
+
+fn cut_as_text(bytes: &[u8]) -> Result<Tree, EditError> {
+    let text = codec::parse(Format::Text, bytes).ok().filter(|tree| is_sound(tree, bytes));
+    let tree = match text {
+        Some(tree) => Ok(tree),
+        None => codec::parse(Format::Binary, bytes),
+    };
+    tree.map_err(|error| EditError::NoPlace(error.to_string()))
+}
+
+/// The literal that a put writes (MERGE rule 16).
+fn literal(format: Format, text: &str, put_type: PutType, old: Option<&Value>) -> Result<String, EditError> {
+    let codec = codec::of(format);
+    let as_string = || {
+        let value = Value::String(text.into());
+        codec.literal(&value).ok_or_else(|| EditError::Type("the format has no such text".into()))
+    };
+    let own = codec.scalar(text);
+    match (put_type, old) {
+        (PutType::String, _) => as_string(),
+        (PutType::Literal(wanted), _) => match own {
+            Some(value) if value.type_name() == wanted => Ok(text.into()),
+            Some(value) => Err(EditError::Type(format!("`{text}` is a {}, not a {wanted}", value.type_name()))),
+            None => containers(codec, text, wanted),
+        },
+        // A text stays a text: `put app.toml#version 2` of "1" writes "2".
+        (PutType::Automatic, Some(Value::String(_))) if !matches!(own, Some(Value::String(_))) => as_string(),
+        (PutType::Automatic, _) if own.is_some() => Ok(text.into()),
+        (PutType::Automatic, _) => meaning_of(codec, text).map_or_else(as_string, |_| Ok(text.into())),
+    }
+}
+
+/// A list or table given where the format cuts those into keys.
+fn containers(codec: &dyn codec::Codec, text: &str, wanted: &str) -> Result<String, EditError> {
+    match meaning_of(codec, text) {
+        Some(value) if value.type_name() == wanted => Ok(text.into()),
+        _ => Err(EditError::Type(format!("`{text}` isn't a {wanted}"))),
+    }
+}
+
+/// The meaning of a whole text that is a list or a table.
+fn meaning_of(codec: &dyn codec::Codec, text: &str) -> Option<Value> {
+    if !text.starts_with(['[', '{']) {
+        return None;
+    }
+    let root = codec.parse(&format!("{text}\n")).ok()?;
+    let value = meaning::meaning(codec, &root)?;
+    matches!(value, Value::List(_) | Value::Table(_)).then_some(value)
+}

@@ -1,0 +1,292 @@
+//! What must hold in every history.
+
+use std::collections::BTreeSet;
+
+use murmurate_crdt::codec;
+use murmurate_crdt::conflict::Conflict;
+use murmurate_crdt::document::Document;
+use murmurate_crdt::edit::EditError;
+use murmurate_crdt::key::Lookup;
+use murmurate_crdt::path::{Path, Segment};
+use murmurate_crdt::render::Rendered;
+use murmurate_crdt::tree::{Content, Format, Tree};
+use murmurate_crdt::value::Value;
+
+use super::edits::{Edit, edited};
+use crate::replica::{Replica, exchange_in_orders};
+
+/// Numbers from here on are written by nobody but the edits, each once.
+const FIRST_NUMBER: u64 = 7_000_000;
+/// More resolutions than any of these histories has conflicts.
+const RESOLUTIONS: usize = 400;
+
+/// What was written, and by which edits it went again.
+pub(super) struct Ledger {
+    next: u64,
+    /// Numbers that came into a document.
+    saved: BTreeSet<u64>,
+    /// Numbers that someone took away who saw them, or saw the conflict that they were in.
+    removed: BTreeSet<u64>,
+    /// All that was ever saved.
+    texts: Vec<Vec<u8>>,
+    /// All values at their paths that someone wrote.
+    written: BTreeSet<(String, String)>,
+}
+
+impl Ledger {
+    pub(super) fn new(bytes: &[u8]) -> Self {
+        let mut ledger = Self {
+            next: FIRST_NUMBER,
+            saved: BTreeSet::new(),
+            removed: BTreeSet::new(),
+            texts: Vec::new(),
+            written: BTreeSet::new(),
+        };
+        ledger.texts.push(Vec::new());
+        ledger.wrote(bytes);
+        ledger
+    }
+
+    fn wrote(&mut self, bytes: &[u8]) {
+        self.texts.push(bytes.to_vec());
+        for format in [Format::Toml, Format::Json, Format::Text] {
+            if let Ok(tree) = codec::parse(format, bytes) {
+                self.written.extend(values(&tree));
+            }
+        }
+    }
+
+    /// Does something to a replica, and notes which numbers that took away.
+    fn watch(&mut self, replica: &mut Replica, act: impl FnOnce(&mut Replica)) {
+        let before = visible(replica);
+        let base = shown(&replica.base);
+        act(replica);
+        let after = visible(replica);
+        self.saved.extend(after.difference(&before));
+        self.removed.extend(before.difference(&after));
+        // What the editor saw and took out, though it may live on by another's edit.
+        let written = shown(&replica.base);
+        self.removed.extend(base.difference(&written));
+    }
+
+    pub(super) fn save(&mut self, replica: &mut Replica, edits: &[(Edit, usize)]) {
+        let base = replica.base.file().map(|file| (file.format(), file.bytes.clone()));
+        let (format, mut bytes) = base.unwrap_or((codec::detect(replica.document.id().path(), b""), Vec::new()));
+        for (edit, at) in edits {
+            self.next += 1;
+            bytes = match edit {
+                Edit::Undo => self.texts[at % self.texts.len()].clone(),
+                _ => edited(format, &bytes, *edit, *at, self.next).unwrap_or(bytes),
+            };
+        }
+        self.watch(replica, |replica| match replica.save(&bytes) {
+            Ok(()) => check_saved(replica, &bytes),
+            Err(EditError::Syntax(_)) => {}
+            Err(error) => panic!("{error}"),
+        });
+        self.wrote(&bytes);
+    }
+
+    pub(super) fn put(&mut self, replica: &mut Replica, at: usize) {
+        self.next += 1;
+        let number = self.next;
+        let rendered = replica.document.render();
+        let Some(key) = any_key(&rendered, at) else { return };
+        // An existing key, or a new one beside it.
+        let key = match at % 3 {
+            0 => format!("{key}.n{}", number % 5),
+            1 => format!("n{}", number % 5),
+            _ => key,
+        };
+        self.watch(replica, |replica| drop(replica.put(&key, &number.to_string())));
+        let put = replica.document.render();
+        self.wrote(put.file().map_or(&[], |file| &file.bytes));
+    }
+
+    pub(super) fn delete_key(&mut self, replica: &mut Replica, at: usize) {
+        let Some(key) = any_key(&replica.document.render(), at) else { return };
+        self.watch(replica, |replica| drop(replica.try_delete(&key)));
+    }
+
+    pub(super) fn remove_file(&mut self, replica: &mut Replica) {
+        if replica.base.file().is_some() {
+            self.watch(replica, Replica::remove_file);
+            assert!(replica.base.file().is_none(), "a deleted file is gone");
+        }
+    }
+
+    pub(super) fn resolve(&mut self, replica: &mut Replica, at: usize) {
+        let count = replica.conflicts().len();
+        if count > 0 {
+            self.watch(replica, |replica| replica.resolve_at(at % count, at / 7));
+        }
+    }
+
+    /// Everybody receives everything, each in its own order.
+    pub(super) fn check_exchanged(&mut self, all: &mut [Replica], order: u64) {
+        exchange_in_orders(all, order);
+        for replica in all.iter_mut() {
+            check_applied_twice(replica);
+            reload(replica);
+        }
+        let replica = &all[0];
+        let rendered = replica.document.render();
+        assert_eq!(rendered, all[1].document.render());
+        if let Some(file) = rendered.file() {
+            check_valid(&file.bytes, file.format(), file.meaning().as_ref());
+            let invented: Vec<_> = values(&file.tree).difference(&self.written).cloned().collect();
+            assert!(invented.is_empty(), "nobody wrote {invented:?} in\n{}", replica.text());
+        }
+        let visible = visible(replica);
+        let lost: Vec<_> = self.saved.difference(&self.removed).filter(|number| !visible.contains(number)).collect();
+        assert!(lost.is_empty(), "{lost:?} is lost from\n{}\n{:#?}", replica.text(), replica.conflicts());
+    }
+
+    /// Whoever resolves one conflict after the other comes to an end, and then all agree.
+    pub(super) fn check_resolved(&mut self, all: &mut [Replica], order: u64) {
+        let mut at = usize::try_from(order % 1_000_003).unwrap();
+        for _ in 0..RESOLUTIONS {
+            at = at.wrapping_mul(31).wrapping_add(7) % 1_000_003;
+            let count = all.len();
+            let replica = &mut all[at % count];
+            let conflicts = replica.conflicts();
+            if conflicts.is_empty() {
+                break;
+            }
+            replica.resolve_at(at / 3 % conflicts.len(), at / 7);
+            exchange_in_orders(all, order);
+        }
+        let left = all[0].conflicts();
+        assert!(left.is_empty(), "not to be resolved in\n{}\n{left:#?}", all[0].text());
+        let rendered = all[0].document.render();
+        assert!(rendered.excluded.is_empty());
+        if let Some(file) = rendered.file() {
+            check_valid(&file.bytes, file.format(), file.meaning().as_ref());
+            let bytes = file.bytes.clone();
+            let before = all[0].written.len();
+            all[0].save(&bytes).unwrap();
+            assert_eq!(all[0].written.len(), before, "what is rendered, saved back, is no edit");
+        }
+    }
+}
+
+/// What was saved is what stands there by this change alone (P5).
+fn check_saved(replica: &Replica, bytes: &[u8]) {
+    let file = replica.base.file().expect("a saved file is there");
+    if file.bytes != bytes {
+        let tree = codec::parse(file.format(), bytes);
+        panic!(
+            "saved\n{}\nbut it became\n{}\nof\n{tree:#?}\n{:#?}",
+            String::from_utf8_lossy(bytes),
+            String::from_utf8_lossy(&file.bytes),
+            file.tree
+        );
+    }
+}
+
+fn check_applied_twice(replica: &mut Replica) {
+    let (heads, rendered) = (replica.document.heads(), replica.document.render());
+    for change in &replica.known.clone() {
+        assert_eq!(replica.document.apply(change), Ok(vec![]));
+    }
+    assert_eq!((heads, rendered), (replica.document.heads(), replica.document.render()));
+}
+
+/// A restart changes nothing.
+pub(super) fn reload(replica: &mut Replica) {
+    let conflicts = replica.conflicts();
+    let loaded = Document::load(replica.document.id().clone(), &replica.document.save().unwrap()).unwrap();
+    assert_eq!(loaded.heads(), replica.document.heads());
+    assert_eq!(loaded.version(), replica.document.version());
+    assert_eq!(loaded.state(), replica.document.state());
+    assert_eq!(loaded.render(), replica.document.render());
+    assert_eq!(loaded.render_at(&loaded.heads()), replica.document.render_at(&loaded.heads()));
+    replica.document = loaded;
+    assert_eq!(replica.conflicts(), conflicts);
+}
+
+/// Another parser reads what the tree means.
+fn check_valid(bytes: &[u8], format: Format, meaning: Option<&Value>) {
+    let text = String::from_utf8_lossy(bytes);
+    let text = text.trim_start_matches('\u{feff}');
+    match format {
+        Format::Toml => {
+            let read: toml::Table = toml::from_str(text).unwrap_or_else(|error| panic!("{error} in\n{text}"));
+            assert_eq!(Some(&plain(toml::Value::Table(read))), meaning, "{text}");
+        }
+        Format::Json => match serde_json::from_str::<serde_json::Value>(text) {
+            Ok(read) => assert_eq!(Some(read), meaning.map(Value::to_json), "{text}"),
+            Err(error) => {
+                assert!(text.contains("//") || text.contains("/*") || text.contains(','), "{error} in\n{text}");
+                codec::parse(format, bytes).unwrap_or_else(|error| panic!("{error} in\n{text}"));
+            }
+        },
+        Format::Text | Format::Binary => {}
+    }
+}
+
+fn plain(value: toml::Value) -> Value {
+    match value {
+        toml::Value::String(text) => Value::String(text),
+        toml::Value::Integer(number) => Value::Integer(number.into()),
+        toml::Value::Float(number) => Value::Float(number),
+        toml::Value::Boolean(truth) => Value::Boolean(truth),
+        toml::Value::Datetime(datetime) => Value::Datetime(datetime.to_string()),
+        toml::Value::Array(items) => Value::List(items.into_iter().map(plain).collect()),
+        toml::Value::Table(table) => Value::Table(table.into_iter().map(|(key, value)| (key, plain(value))).collect()),
+    }
+}
+
+/// The scalars of a tree, each with its keys; items count as one.
+fn values(tree: &Tree) -> BTreeSet<(String, String)> {
+    let mut found = BTreeSet::new();
+    tree.root.walk(&mut |node| {
+        if let Content::Scalar(text) = &node.content {
+            found.insert((keys(&node.path), text.clone()));
+        }
+    });
+    found
+}
+
+fn keys(path: &Path) -> String {
+    let names = path.0.iter().map(|segment| match segment {
+        Segment::Key(name) => name.as_str(),
+        Segment::Item(_) | Segment::Trivia(_) => "*",
+    });
+    names.collect::<Vec<_>>().join("/")
+}
+
+fn any_key(rendered: &Rendered, at: usize) -> Option<String> {
+    let file = rendered.file()?;
+    let mut paths = Vec::new();
+    file.tree.root.walk(&mut |node| {
+        if !node.path.is_root() && !node.path.is_trivia() {
+            paths.push(node.path.clone());
+        }
+    });
+    let path = paths.get(at.checked_rem(paths.len())?)?;
+    Some(Lookup::new(&file.tree).format(path))
+}
+
+/// The numbers that stand in a render.
+fn shown(rendered: &Rendered) -> BTreeSet<u64> {
+    rendered.file().map(|file| numbers(&String::from_utf8_lossy(&file.bytes))).unwrap_or_default()
+}
+
+/// The numbers that stand in a replica's current render or in its conflicts.
+fn visible(replica: &Replica) -> BTreeSet<u64> {
+    let mut found = shown(&replica.document.render());
+    replica.conflicts().iter().for_each(|conflict| found.extend(in_conflict(conflict)));
+    found
+}
+
+fn in_conflict(conflict: &Conflict) -> BTreeSet<u64> {
+    conflict.values.iter().filter_map(|value| value.text.as_deref()).flat_map(numbers).collect()
+}
+
+fn numbers(text: &str) -> BTreeSet<u64> {
+    text.split(|c: char| !c.is_ascii_digit())
+        .filter_map(|digits| digits.parse().ok())
+        .filter(|number| (FIRST_NUMBER..FIRST_NUMBER + 1_000_000).contains(number))
+        .collect()
+}

@@ -1,0 +1,276 @@
+//! Every operation of the local API, typed.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::Method;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::connection::{Answer, Call, Connections, bad_answer};
+use crate::limits::{ANSWER_DEADLINE, WAIT_GRACE};
+use crate::socket::default_socket;
+use crate::types::{
+    AddFolder, ApiError, Conflicts, Converged, Deleted, Documents, Entry, File, FolderAdded, FolderConfirmed,
+    FolderRemoved, FolderStatus, Folders, Key, Keys, Members, PutResult, PutValue, ResolveConflict, Resolved, Status,
+    Version,
+};
+use crate::watch::WatchRequest;
+
+/// The mesh, as the daemon of this host has it. Cheap to clone; clones share their connections.
+///
+/// Every method fails with an [`ApiError`]: the daemon's own, or [`Unreachable`](crate::types::ErrorCode::Unreachable),
+/// [`Interrupted`](crate::types::ErrorCode::Interrupted) and the like when there was no answer.
+#[derive(Debug, Clone)]
+pub struct Mesh {
+    connections: Arc<Connections>,
+}
+
+impl Mesh {
+    /// Attaches to the daemon at the [default socket](default_socket).
+    ///
+    /// # Errors
+    /// When it doesn't answer, or speaks another version of the API.
+    pub async fn attach() -> Result<Self, ApiError> {
+        Self::attach_to(default_socket().path).await
+    }
+
+    /// Attaches to the daemon at this socket.
+    ///
+    /// # Errors
+    /// When it doesn't answer, or speaks another version of the API.
+    pub async fn attach_to(socket: impl Into<PathBuf>) -> Result<Self, ApiError> {
+        let mesh = Self { connections: Arc::new(Connections::new(socket.into())) };
+        mesh.version().await?;
+        Ok(mesh)
+    }
+
+    /// The socket's path.
+    #[must_use]
+    pub fn socket(&self) -> &Path {
+        self.connections.socket()
+    }
+
+    /// What the daemon is.
+    ///
+    /// # Errors
+    /// See [`Mesh`].
+    pub async fn version(&self) -> Result<Version, ApiError> {
+        self.read("/v1/version", &[]).await
+    }
+
+    /// How this host fares.
+    ///
+    /// # Errors
+    /// See [`Mesh`].
+    pub async fn status(&self) -> Result<Status, ApiError> {
+        self.read("/v1/status", &[]).await
+    }
+
+    /// The hosts of the mesh.
+    ///
+    /// # Errors
+    /// See [`Mesh`].
+    pub async fn members(&self) -> Result<Members, ApiError> {
+        self.read("/v1/members", &[]).await
+    }
+
+    /// The folders that this host keeps.
+    ///
+    /// # Errors
+    /// See [`Mesh`].
+    pub async fn folders(&self) -> Result<Folders, ApiError> {
+        self.read("/v1/folders", &[]).await
+    }
+
+    /// Keeps a folder from now on.
+    ///
+    /// # Errors
+    /// See [`Mesh`]; when the name is taken or the directory can't be used.
+    pub async fn folder_add(&self, folder: &AddFolder) -> Result<FolderAdded, ApiError> {
+        self.write(Method::POST, "/v1/folders", &[], folder).await
+    }
+
+    /// Keeps a folder no more, and leaves its files as they are.
+    ///
+    /// # Errors
+    /// See [`Mesh`]; when there is no such folder here.
+    pub async fn folder_remove(&self, name: &str) -> Result<FolderRemoved, ApiError> {
+        self.call(Method::DELETE, "/v1/folder", &[("name", name)], Bytes::new()).await
+    }
+
+    /// One folder, or all, with each file.
+    ///
+    /// # Errors
+    /// See [`Mesh`]; when there is no such folder here.
+    pub async fn folder_status(&self, name: Option<&str>) -> Result<FolderStatus, ApiError> {
+        let parameters: Vec<_> = name.map(|name| ("name", name)).into_iter().collect();
+        self.read("/v1/folder-status", &parameters).await
+    }
+
+    /// Carries out the deletes that are held in a folder.
+    ///
+    /// # Errors
+    /// See [`Mesh`]; when there is no such folder here.
+    pub async fn folder_confirm(&self, name: &str) -> Result<FolderConfirmed, ApiError> {
+        self.call(Method::POST, "/v1/folder/confirm", &[("name", name)], Bytes::new()).await
+    }
+
+    /// The documents whose names begin so.
+    ///
+    /// # Errors
+    /// See [`Mesh`].
+    pub async fn documents(&self, prefix: &str) -> Result<Documents, ApiError> {
+        self.read("/v1/documents", &[("prefix", prefix)]).await
+    }
+
+    /// One page of the keys whose addresses begin so; `after` is the `next` of the page before.
+    ///
+    /// # Errors
+    /// See [`Mesh`].
+    pub async fn keys_page(&self, prefix: &str, after: Option<&str>) -> Result<Keys, ApiError> {
+        let mut parameters = vec![("prefix", prefix)];
+        parameters.extend(after.map(|after| ("after", after)));
+        self.read("/v1/keys", &parameters).await
+    }
+
+    /// All keys whose addresses begin so.
+    ///
+    /// # Errors
+    /// See [`Mesh`].
+    pub async fn keys(&self, prefix: &str) -> Result<Vec<Key>, ApiError> {
+        let mut page = self.keys_page(prefix, None).await?;
+        let mut keys = page.entries;
+        while let Some(after) = page.next {
+            page = self.keys_page(prefix, Some(&after)).await?;
+            keys.append(&mut page.entries);
+        }
+        Ok(keys)
+    }
+
+    /// A key's value, with its version and its conflict.
+    ///
+    /// # Errors
+    /// See [`Mesh`]; when there is no such key.
+    pub async fn get(&self, address: &str) -> Result<Entry, ApiError> {
+        self.read("/v1/value", &[("address", address)]).await
+    }
+
+    /// Writes a key; durable on this host when it returns.
+    ///
+    /// # Errors
+    /// See [`Mesh`]; when the value has no form in the file, a limit would be passed, or the version isn't the expected.
+    pub async fn put(&self, address: &str, value: &PutValue) -> Result<PutResult, ApiError> {
+        self.write(Method::PUT, "/v1/value", &[("address", address)], value).await
+    }
+
+    /// Deletes a key or a whole document; durable on this host when it returns.
+    ///
+    /// # Errors
+    /// See [`Mesh`]; when there is no such key or document.
+    pub async fn delete(&self, address: &str) -> Result<Deleted, ApiError> {
+        self.call(Method::DELETE, "/v1/value", &[("address", address)], Bytes::new()).await
+    }
+
+    /// A whole document, as its file stands.
+    ///
+    /// # Errors
+    /// See [`Mesh`]; when there is no such document.
+    pub async fn read_file(&self, doc: &str) -> Result<File, ApiError> {
+        let call = call(Method::GET, "/v1/file", &[("doc", doc)], Bytes::new());
+        let answer = self.connections.call(call.clone(), ANSWER_DEADLINE).await?;
+        file(doc, &answer).ok_or_else(|| bad_answer(&call, "a header that describes the file is missing"))
+    }
+
+    /// Writes a whole document, as if its file had been saved; durable on this host when it returns.
+    ///
+    /// # Errors
+    /// See [`Mesh`]; when the file doesn't parse as its format, or passes a limit.
+    pub async fn write_file(&self, doc: &str, bytes: impl Into<Bytes>) -> Result<PutResult, ApiError> {
+        self.call(Method::PUT, "/v1/file", &[("doc", doc)], bytes.into()).await
+    }
+
+    /// The open conflicts whose addresses begin so.
+    ///
+    /// # Errors
+    /// See [`Mesh`].
+    pub async fn conflicts(&self, prefix: &str) -> Result<Conflicts, ApiError> {
+        self.read("/v1/conflicts", &[("prefix", prefix)]).await
+    }
+
+    /// Decides a conflict; durable on this host when it returns.
+    ///
+    /// # Errors
+    /// See [`Mesh`]; when there is no such conflict, or no such value in it.
+    pub async fn resolve(&self, resolve: &ResolveConflict) -> Result<Resolved, ApiError> {
+        self.write(Method::POST, "/v1/resolve", &[], resolve).await
+    }
+
+    /// Waits until the mesh has converged, at most this long, and says whether it has.
+    ///
+    /// # Errors
+    /// See [`Mesh`]. That the time ran out is no error.
+    pub async fn wait_converged(&self, limit: Duration) -> Result<Converged, ApiError> {
+        let timeout_ms = limit.as_millis().to_string();
+        let parameters = [("condition", "converged"), ("timeout_ms", timeout_ms.as_str())];
+        let call = call(Method::GET, "/v1/wait", &parameters, Bytes::new());
+        parse(&call, self.connections.call(call.clone(), limit.saturating_add(WAIT_GRACE)).await?)
+    }
+
+    /// The events of the keys whose addresses begin so; see [`WatchRequest`].
+    #[must_use]
+    pub fn watch(&self, prefix: &str) -> WatchRequest {
+        WatchRequest::new(Arc::clone(&self.connections), prefix)
+    }
+
+    async fn read<T: DeserializeOwned>(&self, path: &str, parameters: &[(&str, &str)]) -> Result<T, ApiError> {
+        self.call(Method::GET, path, parameters, Bytes::new()).await
+    }
+
+    async fn write<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        parameters: &[(&str, &str)],
+        body: &impl Serialize,
+    ) -> Result<T, ApiError> {
+        let body =
+            serde_json::to_vec(body).map_err(|error| ApiError::internal("write the request", error.to_string()))?;
+        self.call(method, path, parameters, body.into()).await
+    }
+
+    async fn call<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        parameters: &[(&str, &str)],
+        body: Bytes,
+    ) -> Result<T, ApiError> {
+        let call = call(method, path, parameters, body);
+        parse(&call, self.connections.call(call.clone(), ANSWER_DEADLINE).await?)
+    }
+}
+
+pub(crate) fn call(method: Method, path: &str, parameters: &[(&str, &str)], body: Bytes) -> Call {
+    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
+    let path = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
+    Call { method, path, body }
+}
+
+fn parse<T: DeserializeOwned>(call: &Call, answer: Answer) -> Result<T, ApiError> {
+    serde_json::from_slice(&answer.body).map_err(|error| bad_answer(call, &error.to_string()))
+}
+
+fn file(doc: &str, answer: &Answer) -> Option<File> {
+    let header = |name: &str| answer.headers.get(name)?.to_str().ok();
+    Some(File {
+        doc: doc.to_owned(),
+        format: header("murmurate-format")?.to_owned(),
+        version: header("murmurate-version")?.to_owned(),
+        executable: header("murmurate-executable")? == "true",
+        conflicts: header("murmurate-conflicts")?.parse().ok()?,
+        bytes: answer.body.to_vec(),
+    })
+}

@@ -1,0 +1,75 @@
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Time, V1};
+
+/// The hosts of the mesh, this one included, by name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Members {
+    /// The document's version.
+    pub v: V1,
+    /// One entry per host.
+    pub members: Vec<Member>,
+}
+
+/// One host, as this host sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    /// Its name.
+    pub name: String,
+    /// Its node id, in hexadecimal.
+    pub id: String,
+    /// How it fares.
+    pub state: MemberState,
+    /// Where it is reached, `host:port`; empty when that isn't known.
+    pub address: String,
+    /// Since when it has been in this state, by this host's clock.
+    pub since: Option<Time>,
+    /// How many changes this host knows of that the member isn't known to hold.
+    pub lag: u64,
+    /// Whether it holds exactly the changes that this host holds.
+    pub in_step: bool,
+    /// The version of its daemon; absent while it isn't known.
+    pub version: Option<String>,
+    /// Whether it is the host that answers.
+    #[serde(rename = "self")]
+    pub is_self: bool,
+}
+
+/// How a member fares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MemberState {
+    /// It answers.
+    Alive,
+    /// It has missed answers, and may be away.
+    Suspect,
+    /// It is taken to be away.
+    Dead,
+    /// It said that it leaves.
+    Left,
+    /// A state of a newer daemon.
+    #[serde(other)]
+    Unknown,
+}
+
+impl MemberState {
+    /// The state's name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Alive => "alive",
+            Self::Suspect => "suspect",
+            Self::Dead => "dead",
+            Self::Left => "left",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl fmt::Display for MemberState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}

@@ -1,0 +1,56 @@
+//! The JSON documents of the local API. Within version 1 they may gain fields, and never lose or change one.
+
+mod conflicts;
+mod entries;
+mod error;
+mod folders;
+mod members;
+mod requests;
+mod status;
+mod time;
+mod value;
+mod version;
+mod wait;
+mod watch;
+
+pub use conflicts::{Conflict, ConflictKind, ConflictPart, ConflictValue, Conflicts, Resolved};
+pub use entries::{Deleted, Document, Documents, Entry, File, Key, Keys, PutResult};
+pub use error::{ApiError, ErrorCode, ErrorReply, Exit};
+pub use folders::{
+    FileState, FileStatus, Folder, FolderAdded, FolderConfirmed, FolderFiles, FolderRemoved, FolderState, FolderStatus,
+    Folders,
+};
+pub use members::{Member, MemberState, Members};
+pub use requests::{AddFolder, Choice, PutValue, ResolveConflict};
+pub use status::{MemberCounts, Problem, Status, StoreHealth};
+pub use time::Time;
+pub use value::{TypedValue, ValueType};
+pub use version::{Version, token_version};
+pub use wait::{Converged, Lagging};
+pub use watch::{Event, EventKind};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// The `"v":1` that every top-level document carries; reading any other number fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct V1;
+
+impl V1 {
+    /// The number.
+    pub const NUMBER: u64 = 1;
+}
+
+impl Serialize for V1 {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(Self::NUMBER)
+    }
+}
+
+impl<'de> Deserialize<'de> for V1 {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match u64::deserialize(deserializer)? {
+            Self::NUMBER => Ok(Self),
+            other => Err(de::Error::custom(format!("this is version {other} of the API, and version 1 is understood"))),
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! One connection, from its admission to its end.
+//!
+//! ```text
+//!  send ──▶ queue per class ──▶ writer ──▶ stream ═══▶ reader ──▶ frame decoder ──▶ events
+//! ```
+
+mod frame;
+pub(crate) mod greeting;
+mod queue;
+pub(crate) mod registry;
+
+pub use queue::SendOutcome;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use murmurate_crdt::id::NodeId;
+use quinn::{Connection, ReadError, RecvStream, VarInt};
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+use crate::class::Class;
+use crate::close::{CloseCode, DisconnectReason, close};
+use crate::event::{EventSender, NetworkEvent};
+use crate::limits;
+use frame::FrameDecoder;
+use queue::SendQueues;
+use registry::Seat;
+
+/// Bytes taken from a stream at once.
+const READ_BYTES: usize = 64 << 10;
+
+/// Runs an admitted connection until it ends.
+pub(crate) async fn run(mut seat: Seat, name: String, address: SocketAddr, events: EventSender) {
+    if let Some(mut predecessor) = seat.predecessor.take() {
+        // Ends when the predecessor drops its sender, after its last event.
+        while predecessor.changed().await.is_ok() {}
+    }
+    tracing::info!(peer = %seat.peer, %name, %address, "connected");
+    let peer = seat.peer;
+    let reason = match events.send(NetworkEvent::Connected { peer, name, address }).await {
+        Ok(()) => exchange(&seat, &events).await,
+        Err(_) => DisconnectReason::ClosedHere("shutting down".to_owned()),
+    };
+    close(&seat.connection, CloseCode::Shutdown, "");
+    seat.queues.finish();
+    tracing::info!(peer = %seat.peer, %address, %reason, "disconnected");
+    // Nobody is left to be told when the core is gone.
+    let _ = events.send(NetworkEvent::Disconnected { peer, reason }).await;
+}
+
+async fn exchange(seat: &Seat, events: &EventSender) -> DisconnectReason {
+    let connection = &seat.connection;
+    let mut writers = JoinSet::new();
+    for class in Class::ALL {
+        writers.spawn(write(connection.clone(), Arc::clone(&seat.queues), class));
+    }
+    let mut readers = JoinSet::new();
+    readers.spawn(read_all(connection.clone(), seat.peer, events.clone()));
+    let reason = supervise(seat, events, &mut readers).await;
+    // What arrived before the end may still be handed over.
+    let _ = timeout(limits::DRAIN_TIMEOUT, async { while readers.join_next().await.is_some() {} }).await;
+    reason
+}
+
+/// Waits for the end, and tells the core of overflows meanwhile.
+async fn supervise(
+    seat: &Seat,
+    events: &EventSender,
+    readers: &mut JoinSet<Result<(), BrokenPeer>>,
+) -> DisconnectReason {
+    let connection = &seat.connection;
+    let mut silence = Silence::default();
+    let mut ticks = interval(limits::TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            error = connection.closed() => return error.into(),
+            () = seat.queues.overflowed() => {
+                tracing::debug!(peer = %seat.peer, "send queue full, frames are dropped");
+                if events.send(NetworkEvent::SendQueueFull { peer: seat.peer }).await.is_err() {
+                    return DisconnectReason::ClosedHere("shutting down".to_owned());
+                }
+            }
+            Some(Ok(Err(broken))) = readers.join_next() => {
+                tracing::warn!(peer = %seat.peer, "closed the connection: {}", broken.why);
+                close(connection, broken.code, &broken.why);
+                return DisconnectReason::BrokenPeer(broken.why);
+            }
+            _ = ticks.tick() => {
+                if silence.is_too_long(connection) {
+                    close(connection, CloseCode::Silent, "");
+                    return DisconnectReason::Silent;
+                }
+            }
+        }
+    }
+}
+
+/// Counts the ticks since anything was heard.
+#[derive(Default)]
+struct Silence {
+    heard: u64,
+    ticks: u32,
+}
+
+impl Silence {
+    fn is_too_long(&mut self, connection: &Connection) -> bool {
+        let heard = connection.stats().udp_rx.datagrams;
+        if heard != self.heard {
+            (self.heard, self.ticks) = (heard, 0);
+            return false;
+        }
+        self.ticks += 1;
+        self.ticks >= limits::SILENT_TICKS
+            && limits::TICK.saturating_mul(self.ticks) >= connection.rtt().saturating_mul(limits::SILENT_ROUND_TRIPS)
+    }
+}
+
+async fn write(connection: Connection, queues: Arc<SendQueues>, class: Class) {
+    send_queued(&connection, &queues, class).await;
+    queues.writer_ended();
+}
+
+/// Sends what is queued in one class. Errors end it silently: the connection's end says why.
+async fn send_queued(connection: &Connection, queues: &SendQueues, class: Class) {
+    let Ok(mut stream) = connection.open_uni().await else { return };
+    let _ = stream.set_priority(class.priority());
+    if stream.write_all(&[class.number()]).await.is_err() {
+        return;
+    }
+    while let Some(frames) = queues.take(class).await {
+        if stream.write_all_chunks(&mut frame::encode(frames)).await.is_err() {
+            return;
+        }
+    }
+    let _ = stream.finish();
+    // Waits until all of it is acknowledged.
+    let _ = stream.stopped().await;
+}
+
+struct BrokenPeer {
+    code: CloseCode,
+    why: String,
+}
+
+impl BrokenPeer {
+    fn protocol(why: impl Into<String>) -> Self {
+        Self { code: CloseCode::BadProtocol, why: why.into() }
+    }
+}
+
+/// Reads the peer's streams, one per class, until they end.
+async fn read_all(connection: Connection, peer: NodeId, events: EventSender) -> Result<(), BrokenPeer> {
+    let mut readers = JoinSet::new();
+    let mut opened = 0;
+    loop {
+        tokio::select! {
+            accepted = connection.accept_uni(), if opened < Class::ALL.len() => {
+                let Ok(stream) = accepted else { break };
+                opened += 1;
+                readers.spawn(read(stream, peer, events.clone()));
+            }
+            Some(result) = readers.join_next() => {
+                if let Ok(broken @ Err(_)) = result {
+                    return broken;
+                }
+            }
+            else => return Ok(()),
+        }
+    }
+    while let Some(result) = readers.join_next().await {
+        if let Ok(broken @ Err(_)) = result {
+            return broken;
+        }
+    }
+    Ok(())
+}
+
+/// Reads one stream's frames and hands them to the core, at the core's pace.
+async fn read(mut stream: RecvStream, peer: NodeId, events: EventSender) -> Result<(), BrokenPeer> {
+    let mut decoder = FrameDecoder::default();
+    let mut class = None;
+    loop {
+        let mut chunk = match stream.read_chunk(READ_BYTES, true).await {
+            Ok(Some(chunk)) => chunk.bytes,
+            Ok(None) if decoder.is_between_frames() => return Ok(()),
+            Ok(None) => return Err(BrokenPeer::protocol("a stream ends inside a frame")),
+            Err(ReadError::ConnectionLost(_)) => return Ok(()),
+            Err(error) => return Err(BrokenPeer::protocol(error.to_string())),
+        };
+        if class.is_none() && !chunk.is_empty() {
+            let number = chunk.split_to(1)[0];
+            class = Class::of_number(number);
+            if class.is_none() {
+                return Err(BrokenPeer::protocol(format!("a stream of unknown class {number}")));
+            }
+        }
+        loop {
+            match decoder.next(&mut chunk) {
+                Ok(Some(frame)) => {
+                    if events.frame(peer, frame).await.is_err() {
+                        return Ok(());
+                    }
+                }
+                Ok(None) => break,
+                Err(error) => {
+                    let _ = stream.stop(VarInt::from_u32(0));
+                    return Err(BrokenPeer { code: CloseCode::FrameTooLarge, why: error.to_string() });
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! Which connection is the one with each peer.
+//!
+//! Both sides may dial at once, over several addresses. Of two nodes, the one with the lower id decides: it keeps the
+//! connection that is greeted first and closes others as duplicates; the other side takes what is decided. So both keep the
+//! same one, and none is ever given up for a mere equal.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use murmurate_crdt::id::NodeId;
+use tokio::sync::watch;
+
+use super::greeting::Instance;
+use super::queue::SendQueues;
+use crate::close::{self, CloseCode};
+use crate::limits;
+
+/// Resolves when the connection's last event was handed over.
+pub(crate) type Gone = watch::Receiver<()>;
+
+struct Entry {
+    connection: quinn::Connection,
+    instance: Instance,
+    queues: Arc<SendQueues>,
+    admitted_at: Duration,
+    is_dialled_here: bool,
+    gone: Gone,
+}
+
+impl Entry {
+    fn is_open(&self) -> bool {
+        self.connection.close_reason().is_none()
+    }
+}
+
+/// A connection that asks to be the one with its peer.
+pub(crate) struct Candidate {
+    pub(crate) peer: NodeId,
+    pub(crate) instance: Instance,
+    pub(crate) connection: quinn::Connection,
+    /// Whether this side dialled it.
+    pub(crate) is_dialled_here: bool,
+    /// Whether the peer said that it has a connection already.
+    pub(crate) is_peer_connected: bool,
+}
+
+/// What a connection that was admitted holds for its life. Dropping it, after its last event, frees its place.
+pub(crate) struct Seat {
+    pub(crate) peer: NodeId,
+    pub(crate) connection: quinn::Connection,
+    pub(crate) queues: Arc<SendQueues>,
+    /// The predecessor's end; its last event must come before the first of this one.
+    pub(crate) predecessor: Option<Gone>,
+    registry: Arc<Registry>,
+    _gone: watch::Sender<()>,
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.registry.remove(self);
+    }
+}
+
+/// What the registry says to a candidate.
+pub(crate) enum Admission {
+    /// It is the one.
+    Admitted(Seat),
+    /// There is one already.
+    Duplicate,
+    /// There is one with another process of the same identity.
+    Conflict,
+}
+
+pub(crate) struct Registry {
+    entries: Mutex<BTreeMap<NodeId, Entry>>,
+    changed: watch::Sender<()>,
+}
+
+impl Registry {
+    pub(crate) fn new() -> Self {
+        Self { entries: Mutex::default(), changed: watch::channel(()).0 }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<NodeId, Entry>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The other process's connection, if there is one with the same identity and another instance.
+    pub(crate) fn conflict(&self, peer: &NodeId, instance: Instance) -> Option<quinn::Connection> {
+        let entries = self.lock();
+        let entry = entries.get(peer).filter(|entry| entry.instance != instance)?;
+        entry.is_open().then(|| entry.connection.clone())
+    }
+
+    /// Whether there is a connection with this peer.
+    pub(crate) fn is_connected(&self, peer: &NodeId) -> bool {
+        self.lock().get(peer).is_some_and(Entry::is_open)
+    }
+
+    /// What waits to be sent to this peer.
+    pub(crate) fn queues(&self, peer: &NodeId) -> Option<Arc<SendQueues>> {
+        self.lock().get(peer).map(|entry| Arc::clone(&entry.queues))
+    }
+
+    /// The connection with this peer.
+    pub(crate) fn connection(&self, peer: &NodeId) -> Option<quinn::Connection> {
+        self.lock().get(peer).map(|entry| entry.connection.clone())
+    }
+
+    /// All peers that are connected, with what waits to be sent to them.
+    pub(crate) fn all(&self) -> Vec<(NodeId, Arc<SendQueues>)> {
+        let entries = self.lock();
+        let open = entries.iter().filter(|(_, entry)| entry.is_open());
+        open.map(|(peer, entry)| (*peer, Arc::clone(&entry.queues))).collect()
+    }
+
+    /// Told after each change.
+    pub(crate) fn changes(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
+    }
+
+    /// Decides about a candidate, on the side that decides.
+    pub(crate) fn decide(self: &Arc<Self>, candidate: Candidate, now: Duration) -> Admission {
+        self.admit(candidate, now, |entry, candidate| {
+            // The peer lost ours without our noticing, and dials anew. A young one just crossed its dial.
+            !candidate.is_peer_connected
+                && !candidate.is_dialled_here
+                && now.saturating_sub(entry.admitted_at) >= limits::STALE_AFTER
+        })
+    }
+
+    /// Takes what the other side decided.
+    pub(crate) fn follow(self: &Arc<Self>, candidate: Candidate, now: Duration) -> Admission {
+        self.admit(candidate, now, |_, _| true)
+    }
+
+    fn admit(
+        self: &Arc<Self>,
+        candidate: Candidate,
+        now: Duration,
+        replaces: impl FnOnce(&Entry, &Candidate) -> bool,
+    ) -> Admission {
+        let mut entries = self.lock();
+        let mut predecessor = None;
+        if let Some(entry) = entries.get(&candidate.peer) {
+            if entry.is_open() {
+                if entry.instance != candidate.instance {
+                    return Admission::Conflict;
+                }
+                if !replaces(entry, &candidate) {
+                    return Admission::Duplicate;
+                }
+                close::close(&entry.connection, CloseCode::Replaced, "");
+            }
+            predecessor = Some(entry.gone.clone());
+        }
+        let (gone_sender, gone) = watch::channel(());
+        let queues = Arc::<SendQueues>::default();
+        let seat = Seat {
+            peer: candidate.peer,
+            connection: candidate.connection.clone(),
+            queues: Arc::clone(&queues),
+            predecessor,
+            registry: Arc::clone(self),
+            _gone: gone_sender,
+        };
+        let entry = Entry {
+            connection: candidate.connection,
+            instance: candidate.instance,
+            queues,
+            admitted_at: now,
+            is_dialled_here: candidate.is_dialled_here,
+            gone,
+        };
+        tracing::debug!(peer = %candidate.peer, dialled_here = entry.is_dialled_here, "connection admitted");
+        entries.insert(candidate.peer, entry);
+        drop(entries);
+        self.changed.send_replace(());
+        Admission::Admitted(seat)
+    }
+
+    /// Removes a connection that ended, unless another has taken its place.
+    fn remove(&self, seat: &Seat) {
+        let mut entries = self.lock();
+        let is_current =
+            entries.get(&seat.peer).is_some_and(|entry| entry.connection.stable_id() == seat.connection.stable_id());
+        if is_current {
+            entries.remove(&seat.peer);
+        }
+        drop(entries);
+        self.changed.send_replace(());
+    }
+}

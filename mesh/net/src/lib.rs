@@ -1,0 +1,32 @@
+//! QUIC connections between members, with mutual TLS on every byte.
+//!
+//! ```text
+//!  identity ──▶ Network::start ──▶ NetworkHandle   send, set_peers, disconnect, shutdown
+//!                               └─▶ NetworkEvents   Connected, Frame, SendQueueFull, Disconnected, Refused
+//! ```
+//! The bytes and steps are in `PROTOCOL.md` at the root of the repository.
+
+pub mod address;
+mod class;
+mod close;
+mod connection;
+mod dial;
+pub mod environment;
+mod event;
+pub mod identity;
+pub mod limits;
+mod network;
+mod refusal;
+mod tls;
+mod transport;
+
+pub use address::PeerAddress;
+pub use class::Class;
+pub use close::DisconnectReason;
+pub use connection::SendOutcome;
+pub use environment::Environment;
+pub use event::{NetworkEvent, NetworkEvents};
+pub use identity::{Authority, Identity};
+pub use network::{Network, NetworkConfig, NetworkHandle, StartError};
+pub use refusal::{PeerRefusal, RefuseReason};
+pub use tls::TlsError;

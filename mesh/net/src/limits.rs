@@ -1,0 +1,92 @@
+//! Every limit and wait of the network, with its reason.
+
+use std::time::Duration;
+
+/// Longest wait for an answer to a dial. Anyone on a healthy path answers within a few round trips; a short attempt
+/// finds a returned network soon.
+pub(crate) const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(1);
+/// The wait of the patient attempt that runs beside the short ones when nobody answers: enough for a path of seconds.
+pub(crate) const PATIENT_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Pause before an unanswered address is dialled again, jittered so that hosts don't dial in step. With
+/// [`ATTEMPT_TIMEOUT`] and the retransmissions inside an attempt, a returned network is noticed within 0.6 s.
+pub(crate) const RETRY_MS: std::ops::Range<u64> = 250..500;
+/// Pause after an answer that was a refusal: only people can mend it, so it may cost less.
+pub(crate) const REFUSED_RETRY_MS: std::ops::Range<u64> = 2_000..4_000;
+/// How often an address that doesn't resolve or answer is named in the log again.
+pub(crate) const UNREACHABLE_LOG_INTERVAL: Duration = Duration::from_secs(60);
+/// Longest wait for the resolver.
+pub(crate) const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Idle connections send a ping this often: five may be lost before [`SILENT_TICKS`] passes.
+pub(crate) const KEEP_ALIVE: Duration = Duration::from_millis(500);
+/// How often a connection looks whether it heard anything.
+pub(crate) const TICK: Duration = Duration::from_millis(500);
+/// Ticks without a datagram after which the peer is taken for gone: 2.5 s. Counted in ticks, so that a host that was
+/// stopped itself doesn't blame its peers.
+pub(crate) const SILENT_TICKS: u32 = 5;
+/// A slow path gets this many round trips, where they are longer than [`SILENT_TICKS`].
+pub(crate) const SILENT_ROUND_TRIPS: u32 = 4;
+/// QUIC's own idle timeout bounds handshakes only; established connections end by [`SILENT_TICKS`].
+pub(crate) const HANDSHAKE_IDLE_MS: u32 = 10_000;
+/// Assumed round trip before it is measured: a lost first packet is sent again after three of these.
+pub(crate) const INITIAL_ROUND_TRIP: Duration = Duration::from_millis(100);
+/// Longest wait for a greeting, beside [`GREETING_ROUND_TRIPS`].
+pub(crate) const GREETING_TIMEOUT: Duration = Duration::from_secs(2);
+/// A greeting takes at most two and a half round trips, twice that with a loss.
+pub(crate) const GREETING_ROUND_TRIPS: u32 = 8;
+/// A connection this old, whose peer says that it has none, was lost on the peer's side. Younger ones cross a dial of
+/// the peer's; no peer can lose one within this time other than by a restart.
+pub(crate) const STALE_AFTER: Duration = Duration::from_secs(1);
+/// Datagrams of a process that just died may still be on their way for this long.
+pub(crate) const LAST_WORDS: Duration = Duration::from_millis(300);
+/// How often the older of two connections is looked at while it is decided which process is alive.
+pub(crate) const CONFLICT_POLL: Duration = Duration::from_millis(50);
+/// How long a shutdown waits for queued frames to be acknowledged.
+pub(crate) const FLUSH_TIMEOUT: Duration = Duration::from_millis(500);
+/// How long a shutdown waits until its close packets are sent.
+pub(crate) const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long frames that arrived before a close may still take to be handed over.
+pub(crate) const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Connections and handshakes at once: twice the largest pool, in which everyone may be known over two paths.
+pub(crate) const CONNECTIONS: usize = 1_024;
+/// Handshakes at once from dialling peers; more are ignored, and their retransmissions try again.
+pub(crate) const HANDSHAKES: usize = 256;
+/// From this many handshakes at once, a peer must first prove its address (QUIC Retry).
+pub(crate) const HANDSHAKES_BEFORE_RETRY: usize = 32;
+/// Bytes held for one connection attempt that isn't accepted yet: a few packets.
+pub(crate) const INCOMING_BUFFER_BYTES: u64 = 16 << 10;
+
+/// Bytes on the way per stream: 20 MB/s at 100 ms of round trip.
+pub(crate) const STREAM_WINDOW_BYTES: u32 = 2 << 20;
+/// Bytes on the way per connection: a window for each stream, so that a stalled class stalls no other.
+pub(crate) const CONNECTION_WINDOW_BYTES: u32 = 8 << 20;
+/// The smallest datagram that every path must carry (RFC 9000, section 14).
+pub(crate) const MTU_BYTES: u16 = 1_200;
+
+/// Received bytes, of all peers together, that may wait for the core; then the readers wait.
+pub(crate) const INBOUND_BYTES: u32 = 32 << 20;
+/// What an event costs beside its frame's bytes.
+pub(crate) const EVENT_BYTES: u32 = 64;
+/// Events that may wait for the core.
+pub(crate) const EVENTS: usize = 1_024;
+/// Bytes that may wait to be sent to one peer in one class; a single larger frame is taken when nothing waits.
+pub(crate) const SEND_QUEUE_BYTES: usize = 8 << 20;
+/// Frames that may wait to be sent to one peer in one class.
+pub(crate) const SEND_QUEUE_FRAMES: usize = 4_096;
+/// Frames up to this size are copied together into one write; larger ones are passed on as they are.
+pub(crate) const COALESCED_FRAME_BYTES: usize = 4 << 10;
+/// Bytes taken from a queue per write.
+pub(crate) const WRITE_BYTES: usize = 64 << 10;
+
+/// The same refusal of the same host is named this often.
+pub(crate) const REFUSAL_LOG_INTERVAL: Duration = Duration::from_secs(10);
+/// Refusals remembered for that.
+pub(crate) const REFUSALS_REMEMBERED: usize = 1_024;
+
+/// Bytes of a node's name: X.509's bound for a common name.
+pub const NAME_BYTES: usize = 64;
+/// Bytes of a file of the identity directory: keys and certificates are a few hundred.
+pub(crate) const IDENTITY_FILE_BYTES: u64 = 64 << 10;
+/// Bytes of the reason sent with a close.
+pub(crate) const CLOSE_REASON_BYTES: usize = 256;

@@ -1,0 +1,380 @@
+//! The endpoint: one UDP socket, on which this node dials and is dialled.
+//!
+//! ```text
+//!  set_peers ──▶ dial loops ──▶ TLS ─┐
+//!                                    ├──▶ greeting ──▶ registry ──▶ connection ══▶ NetworkEvents
+//!  socket ─────▶ accept loop ─▶ TLS ─┘
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use murmurate_crdt::id::NodeId;
+use quinn::{AsyncUdpSocket, Connection, Endpoint, Incoming, Runtime, TokioRuntime};
+use rand_core::Rng;
+use rustls_pki_types::CertificateDer;
+use tokio::task::AbortHandle;
+use tokio::time::timeout;
+
+use crate::address::PeerAddress;
+use crate::class::Class;
+use crate::close::{CloseCode, DisconnectReason, close};
+use crate::connection::greeting::{Greeting, GreetingError, Instance};
+use crate::connection::registry::Registry;
+use crate::connection::{self, SendOutcome};
+use crate::dial::{self, Dialled};
+use crate::environment::Environment;
+use crate::event::{EventSender, NetworkEvent, NetworkEvents, channel};
+use crate::identity::{Identity, Member, read_member};
+use crate::limits;
+use crate::refusal::{RefusalLog, RefuseReason, reason_of};
+use crate::tls::{Note, SERVER_NAME, Tls, TlsError};
+use crate::transport::{Transport, endpoint_config};
+
+/// What the network needs to know.
+#[derive(Debug, Clone)]
+pub struct NetworkConfig {
+    /// The UDP address to listen on and dial from; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Where peers are dialled; see [`NetworkHandle::set_peers`].
+    pub peers: Vec<PeerAddress>,
+}
+
+/// The network didn't start. Nothing is left running.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The socket couldn't be opened.
+    #[error("listening on UDP {address}: {source}; is another daemon running there?")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// The endpoint couldn't be made.
+    #[error("setting up QUIC: {0}")]
+    Endpoint(io::Error),
+    /// TLS couldn't be set up.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+}
+
+/// Starts networks.
+#[derive(Debug)]
+pub struct Network;
+
+impl Network {
+    /// Starts on a UDP socket of the system. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// When the address can't be listened on or the identity can't be used.
+    pub fn start(
+        config: NetworkConfig,
+        identity: Identity,
+        environment: Environment,
+    ) -> Result<(NetworkHandle, NetworkEvents), StartError> {
+        let bind = |source| StartError::Bind { address: config.listen, source };
+        let socket = std::net::UdpSocket::bind(config.listen).map_err(bind)?;
+        let runtime = Arc::new(TokioRuntime);
+        let socket = runtime.wrap_udp_socket(socket).map_err(bind)?;
+        Self::start_on(socket, runtime, config.peers, identity, environment)
+    }
+
+    /// Starts on a given socket and runtime, for simulated networks. Tasks and timers outside of QUIC are tokio's.
+    ///
+    /// # Errors
+    /// When the endpoint can't be made or the identity can't be used.
+    pub fn start_on(
+        socket: Arc<dyn AsyncUdpSocket>,
+        runtime: Arc<dyn Runtime>,
+        peers: Vec<PeerAddress>,
+        identity: Identity,
+        environment: Environment,
+    ) -> Result<(NetworkHandle, NetworkEvents), StartError> {
+        let endpoint_config = endpoint_config(identity.key(), &environment);
+        let tls = Tls::new(identity, &environment)?;
+        let transport = Transport::new(&environment);
+        let server = transport.server(tls.server(Note::default())?);
+        let endpoint = Endpoint::new_with_abstract_socket(endpoint_config, Some(server), socket, runtime)
+            .map_err(StartError::Endpoint)?;
+        let mut instance = Instance::default();
+        environment.rng().fill_bytes(&mut instance);
+        let (events, receiver) = channel();
+        let shared = Arc::new(Shared {
+            endpoint,
+            tls,
+            transport,
+            instance,
+            environment,
+            registry: Arc::new(Registry::new()),
+            events,
+            refusals: RefusalLog::default(),
+            handshakes: AtomicUsize::new(0),
+            dials: Mutex::default(),
+        });
+        let accepting = tokio::spawn(accept_loop(Arc::clone(&shared))).abort_handle();
+        let handle = NetworkHandle { shared, accepting };
+        handle.set_peers(peers);
+        Ok((handle, receiver))
+    }
+}
+
+/// Sends, and controls the network. Clones are the same network; it runs until [`NetworkHandle::shutdown`].
+#[derive(Clone)]
+pub struct NetworkHandle {
+    shared: Arc<Shared>,
+    accepting: AbortHandle,
+}
+
+impl fmt::Debug for NetworkHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NetworkHandle").field("node", &self.shared.tls.node_id()).finish_non_exhaustive()
+    }
+}
+
+impl NetworkHandle {
+    /// Queues a frame for a peer, or drops it; never waits.
+    pub fn send(&self, peer: &NodeId, class: Class, frame: impl Into<Bytes>) -> SendOutcome {
+        match self.shared.registry.queues(peer) {
+            Some(queues) => queues.push(class, frame.into()),
+            None => SendOutcome::NotConnected,
+        }
+    }
+
+    /// Replaces the addresses that are dialled. Connections stay, also those over addresses that are dropped.
+    pub fn set_peers(&self, peers: Vec<PeerAddress>) {
+        let wanted: BTreeSet<PeerAddress> = peers.into_iter().collect();
+        let mut dials = self.shared.lock_dials();
+        dials.retain(|address, task| {
+            let is_wanted = wanted.contains(address);
+            if !is_wanted {
+                task.abort();
+            }
+            is_wanted
+        });
+        for address in wanted {
+            let shared = &self.shared;
+            dials
+                .entry(address.clone())
+                .or_insert_with(|| tokio::spawn(dial::keep_dialling(Arc::clone(shared), address)).abort_handle());
+        }
+    }
+
+    /// Replaces the set of nodes whose certificates count no more, and closes their connections.
+    pub fn set_revoked(&self, nodes: BTreeSet<NodeId>) {
+        // First the set: a connection that is being admitted looks at it afterwards.
+        self.shared.tls.revoked().set(nodes.clone());
+        for node in &nodes {
+            if let Some(connection) = self.shared.registry.connection(node) {
+                close(&connection, CloseCode::Revoked, "");
+            }
+        }
+    }
+
+    /// Closes the connection with a peer. It is dialled again like any that was lost.
+    pub fn disconnect(&self, peer: &NodeId, reason: &str) {
+        if let Some(connection) = self.shared.registry.connection(peer) {
+            close(&connection, CloseCode::Disconnected, reason);
+        }
+    }
+
+    /// Where the socket listens.
+    ///
+    /// # Errors
+    /// When the socket can't tell.
+    pub fn local_address(&self) -> io::Result<SocketAddr> {
+        self.shared.endpoint.local_addr()
+    }
+
+    /// Who is connected, in the order of node ids.
+    #[must_use]
+    pub fn connected(&self) -> Vec<NodeId> {
+        self.shared.registry.all().into_iter().map(|(peer, _)| peer).collect()
+    }
+
+    /// Sends what is queued, then closes all connections and the socket. Takes at most about a second and a half.
+    pub async fn shutdown(&self) {
+        self.set_peers(Vec::new());
+        self.accepting.abort();
+        let connections = self.shared.registry.all();
+        for (_, queues) in &connections {
+            queues.finish();
+        }
+        let flushed = async {
+            for (_, queues) in &connections {
+                queues.flushed().await;
+            }
+        };
+        let _ = timeout(limits::FLUSH_TIMEOUT, flushed).await;
+        self.shared.endpoint.close(CloseCode::Shutdown.number(), b"");
+        let _ = timeout(limits::SHUTDOWN_TIMEOUT, self.shared.endpoint.wait_idle()).await;
+    }
+}
+
+/// What all tasks of one network share.
+pub(crate) struct Shared {
+    endpoint: Endpoint,
+    tls: Tls,
+    transport: Transport,
+    instance: Instance,
+    environment: Environment,
+    registry: Arc<Registry>,
+    events: EventSender,
+    refusals: RefusalLog,
+    handshakes: AtomicUsize,
+    dials: Mutex<BTreeMap<PeerAddress, AbortHandle>>,
+}
+
+/// Counts a handshake while it lasts.
+struct HandshakePermit(Arc<Shared>);
+
+impl Drop for HandshakePermit {
+    fn drop(&mut self) {
+        self.0.handshakes.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+async fn accept_loop(shared: Arc<Shared>) {
+    while let Some(incoming) = shared.endpoint.accept().await {
+        let handshakes = shared.handshakes.load(Ordering::Relaxed);
+        if handshakes >= limits::HANDSHAKES || shared.endpoint.open_connections() >= limits::CONNECTIONS {
+            incoming.ignore();
+        } else if handshakes >= limits::HANDSHAKES_BEFORE_RETRY && !incoming.remote_address_validated() {
+            // Fails only for addresses that proved themselves.
+            let _ = incoming.retry();
+        } else {
+            shared.handshakes.fetch_add(1, Ordering::Relaxed);
+            tokio::spawn(accept(HandshakePermit(Arc::clone(&shared)), incoming));
+        }
+    }
+}
+
+async fn accept(permit: HandshakePermit, incoming: Incoming) {
+    let shared = &permit.0;
+    let address = canonical(incoming.remote_address());
+    let note = Note::default();
+    // The key and certificate were accepted at the start.
+    let Ok(tls) = shared.tls.server(note.clone()) else { return };
+    let result = async { incoming.accept_with(Arc::new(shared.transport.server(tls)))?.await }.await;
+    match result {
+        Ok(connection) => {
+            shared.greet(connection, address, false).await;
+        }
+        Err(error) => match reason_of(&error, note.take()) {
+            Some(reason) => shared.refused(address, reason),
+            None => tracing::debug!(%address, %error, "a handshake came to nothing"),
+        },
+    }
+}
+
+/// IPv4 addresses as such, also on a socket for both families.
+fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
+fn member_of(connection: &Connection) -> Option<Member> {
+    let identity = connection.peer_identity()?.downcast::<Vec<CertificateDer<'static>>>().ok()?;
+    read_member(identity.first()?).ok()
+}
+
+impl Shared {
+    pub(crate) fn environment(&self) -> &Environment {
+        &self.environment
+    }
+
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    fn lock_dials(&self) -> MutexGuard<'_, BTreeMap<PeerAddress, AbortHandle>> {
+        self.dials.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Names a refusal in the log and to the core, unless the same was named just now.
+    fn refused(&self, address: SocketAddr, reason: RefuseReason) {
+        if self.refusals.is_due(self.environment.monotonic(), address, &reason) {
+            tracing::warn!(%address, "connection refused: {reason}");
+            self.events.offer(NetworkEvent::Refused { address, reason });
+        }
+    }
+
+    /// One attempt to connect to an address.
+    pub(crate) async fn dial(self: &Arc<Self>, address: SocketAddr, attempt_timeout: Duration) -> Dialled {
+        let note = Note::default();
+        let tls = match self.tls.client(note.clone()) {
+            Ok(tls) => tls,
+            Err(error) => return Dialled::Unanswered(error.to_string()),
+        };
+        let connecting = match self.endpoint.connect_with(self.transport.client(tls), address, SERVER_NAME) {
+            Ok(connecting) => connecting,
+            Err(error) => return Dialled::Unanswered(error.to_string()),
+        };
+        match timeout(attempt_timeout, connecting).await {
+            Ok(Ok(connection)) => self.greet(connection, address, true).await,
+            Ok(Err(error)) => match reason_of(&error, note.take()) {
+                Some(reason) => {
+                    self.refused(address, reason);
+                    Dialled::Refused
+                }
+                None => Dialled::Unanswered(error.to_string()),
+            },
+            Err(_) => Dialled::Unanswered(
+                "no answer: the host is down, UDP is blocked, or the path carries no datagrams of 1,200 bytes"
+                    .to_owned(),
+            ),
+        }
+    }
+
+    /// Greets on a connection whose certificates are checked, and runs it if it is the one with its peer.
+    async fn greet(self: &Arc<Self>, connection: Connection, address: SocketAddr, is_dialled_here: bool) -> Dialled {
+        let Some(member) = member_of(&connection) else {
+            close(&connection, CloseCode::BadProtocol, "no certificate");
+            self.refused(address, RefuseReason::NoCertificate);
+            return Dialled::Refused;
+        };
+        let greeting = Greeting {
+            own: self.tls.node_id(),
+            instance: self.instance,
+            peer: member.node,
+            connection: &connection,
+            is_dialled_here,
+            registry: &self.registry,
+            clock: self.environment.clock.as_ref(),
+        };
+        let error = match greeting.run().await {
+            Ok(seat) => {
+                if self.tls.revoked().contains(&member.node) {
+                    close(&connection, CloseCode::Revoked, "");
+                }
+                tokio::spawn(connection::run(seat, member.name, address, self.events.clone()));
+                return Dialled::Reached(member.node);
+            }
+            Err(error) => error,
+        };
+        self.ungreeted(address, member.node, error)
+    }
+
+    fn ungreeted(&self, address: SocketAddr, node: NodeId, error: GreetingError) -> Dialled {
+        let reason = match error {
+            GreetingError::Duplicate => return Dialled::Reached(node),
+            GreetingError::OwnAddress => return Dialled::OwnAddress,
+            GreetingError::TimedOut => return Dialled::Unanswered("no greeting came".to_owned()),
+            GreetingError::OwnIdentity if node == self.tls.node_id() => RefuseReason::OwnIdentity,
+            GreetingError::OwnIdentity => RefuseReason::OwnIdentityElsewhere,
+            GreetingError::IdentityInUse => RefuseReason::IdentityInUse { node },
+            GreetingError::Protocol(why) => RefuseReason::Protocol(why),
+            GreetingError::Lost(error) => match reason_of(&error, None) {
+                Some(reason) => reason,
+                None => return Dialled::Unanswered(DisconnectReason::from(error).to_string()),
+            },
+        };
+        self.refused(address, reason);
+        Dialled::Refused
+    }
+}

@@ -1,0 +1,175 @@
+//! Members only: every other certificate gets nowhere, and both sides can read why.
+
+use std::collections::BTreeSet;
+
+use murmurate_crdt::id::{MeshId, NodeId};
+use murmurate_net::environment::Random;
+use murmurate_net::identity::generate_key;
+use murmurate_net::{Identity, Network, NetworkConfig, PeerRefusal, RefuseReason};
+use quinn::ConnectionError;
+use rustls_pki_types::CertificateDer;
+
+use crate::rogue::{Rogue, private_key};
+use crate::support::{DAY_MS, Mesh, NOW_MS, Node, environment, loopback};
+
+const EXPIRED_MS: u64 = NOW_MS - DAY_MS;
+const NOT_YET_MS: u64 = NOW_MS + DAY_MS;
+
+/// The authority of mesh 1, speaking for mesh 2.
+fn same_key_other_mesh(mesh: &Mesh) -> Mesh {
+    let key = mesh.authority.key().clone();
+    Mesh { authority: murmurate_net::Authority::new(MeshId([2; 16]), key, 0).unwrap() }
+}
+
+/// A certificate of the authority that names one node and holds the key of another.
+fn borrowed_name(mesh: &Mesh, named: NodeId, holder: &[u8; 32]) -> CertificateDer<'static> {
+    struct Key([u8; 32]);
+    impl rcgen::PublicKeyData for Key {
+        fn der_bytes(&self) -> &[u8] {
+            &self.0
+        }
+        fn algorithm(&self) -> &'static rcgen::SignatureAlgorithm {
+            &rcgen::PKCS_ED25519
+        }
+    }
+    let authority_key = private_key(mesh.authority.key().as_bytes());
+    let signer = rcgen::KeyPair::from_pkcs8_der_and_sign_algo(&authority_key, &rcgen::PKCS_ED25519).unwrap();
+    let mut issuer = rcgen::CertificateParams::default();
+    issuer.distinguished_name = rcgen::DistinguishedName::new();
+    issuer.distinguished_name.push(rcgen::DnType::CommonName, format!("murmurate {}", mesh.authority.mesh()));
+    let mut parameters = rcgen::CertificateParams::default();
+    parameters.distinguished_name = rcgen::DistinguishedName::new();
+    parameters.distinguished_name.push(rcgen::DnType::CommonName, "borrowed");
+    let uri = format!("murmurate:{}/{named}", mesh.authority.mesh());
+    parameters.subject_alt_names = vec![rcgen::SanType::URI(uri.try_into().unwrap())];
+    parameters.signed_by(&Key(*holder), &rcgen::Issuer::from_params(&issuer, signer)).unwrap().der().clone()
+}
+
+fn shown(identity: &Identity) -> (CertificateDer<'static>, rustls_pki_types::PrivatePkcs8KeyDer<'static>) {
+    (identity.certificate().clone(), private_key(identity.key().as_bytes()))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_dials_with_a_wrong_certificate_is_refused_by_name() {
+    let mesh = Mesh::new(1, 1);
+    let thief = generate_key(&mut Random::seeded(66).rng());
+    let borrowed = borrowed_name(&mesh, mesh.identity(5).node_id(), &thief.verifying_key().to_bytes());
+    let (other, foreign) = (same_key_other_mesh(&mesh), Mesh::new(1, 99));
+    let expired = mesh.identity_valid(3, 0, EXPIRED_MS);
+    let early = mesh.identity_valid(3, NOT_YET_MS, NOT_YET_MS + DAY_MS);
+    let rows = [
+        (None, RefuseReason::NoCertificate, 116),
+        (Some(shown(&other.identity(3))), RefuseReason::AnotherMesh { theirs: MeshId([2; 16]) }, 49),
+        (Some(shown(&foreign.identity(3))), RefuseReason::ForeignAuthority, 48),
+        (Some(shown(&foreign.identity_valid(3, 0, EXPIRED_MS))), RefuseReason::ForeignAuthority, 48),
+        (Some(shown(&expired)), RefuseReason::Expired { since_ms: EXPIRED_MS }, 45),
+        (Some(shown(&early)), RefuseReason::NotYetValid { until_ms: NOT_YET_MS, now_ms: 0 }, 45),
+        (Some((borrowed, private_key(thief.as_bytes()))), RefuseReason::NodeIdMismatch, 42),
+    ];
+    for (shown, expected, alert) in rows {
+        let node = Node::start(mesh.identity(1));
+        match Rogue::new(shown, b"murmurate/1").refused(node.address()).await {
+            ConnectionError::ConnectionClosed(close) => {
+                assert_eq!(u64::from(close.error_code), 0x100 + alert, "{expected}");
+            }
+            error => panic!("{expected}: {error}"),
+        }
+        let reason = node.refused(|_| true).await;
+        match (&reason, &expected) {
+            (RefuseReason::NotYetValid { until_ms, .. }, RefuseReason::NotYetValid { until_ms: from, .. }) => {
+                assert_eq!(until_ms, from);
+            }
+            _ => assert_eq!(reason, expected),
+        }
+        assert!(!node.has_ever_connected(), "{expected}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_certificate_whose_key_the_peer_does_not_hold_is_worth_nothing() {
+    let mesh = Mesh::new(1, 1);
+    let node = Node::start(mesh.identity(1));
+    let thief = generate_key(&mut Random::seeded(66).rng());
+    let stolen = (mesh.identity(5).certificate().clone(), private_key(thief.as_bytes()));
+    let error = Rogue::new(Some(stolen), b"murmurate/1").refused(node.address()).await;
+    assert!(
+        matches!(&error, ConnectionError::ConnectionClosed(close) if u64::from(close.error_code) == 0x100 + 51),
+        "{error}"
+    );
+    assert!(matches!(node.refused(|_| true).await, RefuseReason::Protocol(_)));
+    assert!(!node.has_ever_connected());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_answers_with_a_wrong_certificate_is_refused_by_the_dialler() {
+    let mesh = Mesh::new(1, 1);
+    let (other, foreign) = (same_key_other_mesh(&mesh), Mesh::new(1, 99));
+    let rows: [(Identity, &str, u8); 4] = [
+        (other.identity(3), "of another mesh, 0202", 49),
+        (foreign.identity(3), "isn't signed by this mesh's authority", 48),
+        (mesh.identity_valid(3, 0, EXPIRED_MS), "expired at", 45),
+        (mesh.identity_valid(3, NOT_YET_MS, NOT_YET_MS + DAY_MS), "not yet valid, check the clock", 45),
+    ];
+    for (identity, text, alert) in rows {
+        let (dialler, acceptor) = (Node::start(mesh.identity(1)), Node::start(identity));
+        dialler.dial(&[acceptor.address()]);
+        let reason = dialler.refused(|_| true).await;
+        assert!(reason.to_string().contains(text), "{reason}");
+        assert_eq!(acceptor.refused(|_| true).await, RefuseReason::RefusedByPeer(PeerRefusal { alert }));
+        assert!(!dialler.has_ever_connected() && !acceptor.has_ever_connected());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dialler_that_is_refused_is_told_why() {
+    let mesh = Mesh::new(1, 1);
+    let (dialler, acceptor) = (Node::start(mesh.identity_valid(3, 0, EXPIRED_MS)), Node::start(mesh.identity(1)));
+    dialler.dial(&[acceptor.address()]);
+    assert_eq!(acceptor.refused(|_| true).await, RefuseReason::Expired { since_ms: EXPIRED_MS });
+    let reason = dialler.refused(|_| true).await.to_string();
+    assert!(reason.contains("the peer refused our certificate: it has expired"), "{reason}");
+    assert!(!dialler.has_ever_connected() && !acceptor.has_ever_connected());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_at_1970_says_check_the_clock_and_connects_when_it_is_set() {
+    let mesh = Mesh::new(1, 1);
+    let (environment, clock) = environment(0);
+    let config = NetworkConfig { listen: loopback(0), peers: Vec::new() };
+    let identity = mesh.identity(1);
+    let id = identity.node_id();
+    let (handle, events) = Network::start(config, identity, environment).unwrap();
+    let (late, peer) = (Node::of(id, handle, events), Node::start(mesh.identity(2)));
+    late.dial(&[peer.address()]);
+    let reason = late.refused(|reason| matches!(reason, RefuseReason::NotYetValid { .. })).await.to_string();
+    assert!(reason.contains("check the clock") && reason.contains("1970-01-01"), "{reason}");
+    clock.set_wall_ms(NOW_MS);
+    late.connected(&peer, 1).await;
+    // A jump of years ends no connection.
+    clock.set_wall_ms(NOW_MS + 1_000 * DAY_MS);
+    late.reaches(&peer, "still there").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_revoked_node_is_disconnected_and_stays_out() {
+    let (one, two) = crate::support::connected_pair().await;
+    two.handle.set_revoked(BTreeSet::from([one.id]));
+    one.disconnected(&two, 1).await;
+    two.disconnected(&one, 1).await;
+    assert_eq!(two.refused(|_| true).await, RefuseReason::Revoked { node: one.id });
+    assert_eq!(one.refused(|_| true).await, RefuseReason::RefusedByPeer(PeerRefusal { alert: 44 }));
+    two.handle.set_revoked(BTreeSet::new());
+    one.connected(&two, 2).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_protocol_is_refused() {
+    let mesh = Mesh::new(1, 1);
+    let node = Node::start(mesh.identity(1));
+    let error = Rogue::new(Some(shown(&mesh.identity(2))), b"h3").refused(node.address()).await;
+    assert!(
+        matches!(&error, ConnectionError::ConnectionClosed(close) if u64::from(close.error_code) == 0x100 + 120),
+        "{error}"
+    );
+    assert!(matches!(node.refused(|_| true).await, RefuseReason::Protocol(_)));
+}

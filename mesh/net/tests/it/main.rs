@@ -1,0 +1,12 @@
+//! The network over real sockets on the loopback interface.
+
+#![allow(clippy::unwrap_used, reason = "a test's helpers may fail like the test itself")]
+
+mod certificates;
+mod connecting;
+mod faults;
+mod frames;
+mod identities;
+mod relay;
+mod rogue;
+mod support;

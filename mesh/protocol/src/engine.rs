@@ -1,0 +1,306 @@
+//! The engine: dissemination, anti-entropy and the peers' health, as a function of time, randomness and events.
+//!
+//! ```text
+//!               Local ───────────────────────────────┐                        ┌──▶ Send (push)
+//!                                                     ▼                        │
+//!  Received ─▶ message ─┬▶ ingest ─▶ author known? ─▶ fit? ─▶ next? ─▶ Apply ──┴──▶ relay
+//!                       │            │ no                     │ no       │
+//!                       │            ▼                        ▼          ▼
+//!                       │         strangers                waiting     index ◀── Durable, Loaded
+//!                       │                                                │ roots, buckets, vectors
+//!                       ├▶ summary, vectors, changes ─▶ pull ◀───────────┤
+//!                       ├▶ buckets, want ─▶ serve ◀─▶ ReadChanges        │
+//!                       └▶ admissions ─▶ roster                          ▼
+//!  Tick ─▶ timers: announce, check, retry, round ────────────────▶ Send (control, repair), WakeAt
+//! ```
+//! Invariants:
+//! - `Apply` comes once for each dot, in causal order, and only for changes signed by a member.
+//! - What is told to peers is durable here; what is asked for isn't applied here.
+//! - Every buffer has a limit; what doesn't fit is dropped and found again by anti-entropy.
+//! - Nothing waits for one peer: each has its own questions, and at most one read under way.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use murmurate_crdt::clock::VersionVector;
+use murmurate_crdt::envelope::SignedEnvelope;
+use murmurate_crdt::id::{DocumentId, NodeId};
+use rand_core::Rng;
+
+use crate::config::Config;
+use crate::context::Context;
+use crate::effect::{Class, Effect, Trouble};
+use crate::event::{Event, RequestId};
+use crate::index::Index;
+use crate::message::Message;
+use crate::peers::{Member, MemberState, Peers};
+use crate::pull::Pull;
+use crate::push;
+use crate::recent::RecentDigests;
+use crate::roster::Roster;
+use crate::serve::Read;
+use crate::strangers::Strangers;
+use crate::waiting::Waiting;
+
+/// How much is held back, for `status` and metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Held {
+    /// Verified changes that wait for what they depend on.
+    pub waiting_changes: usize,
+    /// About how much memory these take.
+    pub waiting_bytes: usize,
+    /// Authors of changes whose admission isn't known yet.
+    pub unknown_authors: usize,
+    /// About how much memory their changes take.
+    pub unknown_bytes: usize,
+}
+
+/// The engine of one node.
+#[derive(Debug)]
+pub struct Engine {
+    pub(crate) config: Config,
+    pub(crate) roster: Roster,
+    pub(crate) index: Index,
+    pub(crate) waiting: Waiting,
+    pub(crate) strangers: Strangers,
+    pub(crate) recent: RecentDigests,
+    pub(crate) peers: Peers,
+    pub(crate) pulls: BTreeMap<NodeId, Pull>,
+    pub(crate) reads: BTreeMap<RequestId, Read>,
+    pub(crate) announce_at: Option<Duration>,
+    pub(crate) round_at: Duration,
+    last_request: u64,
+    wake_at: Option<Duration>,
+}
+
+impl Engine {
+    /// An engine that knows nothing yet: tell it the store's documents and admissions, then the connections.
+    #[must_use]
+    pub fn new(config: Config, now: Duration) -> Self {
+        Self {
+            roster: Roster::new(config.mesh, config.authority),
+            index: Index::default(),
+            waiting: Waiting::new(config.waiting_bytes_per_peer, config.waiting_bytes),
+            strangers: Strangers::default(),
+            recent: RecentDigests::default(),
+            peers: Peers::default(),
+            pulls: BTreeMap::new(),
+            reads: BTreeMap::new(),
+            announce_at: None,
+            round_at: now,
+            last_request: 0,
+            wake_at: None,
+            config,
+        }
+    }
+
+    /// Takes in what happened at `now`, which never goes back, and says what is to be done, in order.
+    pub fn handle(&mut self, now: Duration, rng: &mut impl Rng, event: Event) -> Vec<Effect> {
+        let mut ctx = Context::new(now, rng);
+        self.dispatch(&mut ctx, event);
+        self.run_timers(&mut ctx);
+        self.plan_wake(&mut ctx);
+        ctx.finish()
+    }
+
+    fn dispatch(&mut self, ctx: &mut Context<'_>, event: Event) {
+        match event {
+            Event::Loaded { document, generation, vector } => self.index.set_durable(&document, generation, &vector),
+            Event::Admission(admission) => self.admission(ctx, self.config.node, admission, false),
+            Event::PeerConnected { peer } => self.connected(ctx, peer),
+            Event::PeerDisconnected { peer } => self.disconnected(ctx, peer),
+            Event::Received { peer, frame } => self.received(ctx, peer, &frame),
+            Event::Local { envelopes } => envelopes.iter().for_each(|envelope| self.local(ctx, envelope)),
+            Event::Durable { document, vector } => self.durable(ctx, &document, &vector),
+            Event::ChangesRead { request, envelopes } => self.changes_read(ctx, request, &envelopes),
+            Event::Refused { document, dot } => {
+                self.index.withdraw(&document, dot);
+                self.waiting.remove_document(&document);
+            }
+            Event::Frozen { document } => {
+                let generation = self.index.document(&document).map(crate::index::Document::generation);
+                self.index.freeze(&document, generation.unwrap_or_default());
+                self.waiting.remove_document(&document);
+            }
+            Event::Thawed { document } => self.thawed(ctx, &document),
+            Event::SendQueueFull { peer } => self.peers.congested(peer, ctx.now),
+            Event::Leave => self.leave(ctx),
+            // Whoever waked may have forgotten the time it was asked to.
+            Event::Tick => self.wake_at = None,
+        }
+    }
+
+    fn connected(&mut self, ctx: &mut Context<'_>, peer: NodeId) {
+        self.disconnected(ctx, peer);
+        self.peers.connected(peer, ctx.now);
+        self.say_hello(ctx, peer);
+    }
+
+    fn disconnected(&mut self, ctx: &mut Context<'_>, peer: NodeId) {
+        self.peers.disconnected(peer, ctx.now);
+        self.pulls.remove(&peer);
+        self.forget_reads(peer);
+        self.announce_soon(ctx);
+    }
+
+    fn received(&mut self, ctx: &mut Context<'_>, peer: NodeId, frame: &[u8]) {
+        if self.peers.session(peer).is_none() {
+            return;
+        }
+        match Message::decode(frame) {
+            Ok(Some(message)) => self.message(ctx, peer, message),
+            Ok(None) => {}
+            Err(error) => {
+                let trouble = Trouble::BadFrame { peer, error };
+                ctx.effect(Effect::Disconnect { peer, reason: trouble.to_string() });
+                ctx.trouble(trouble);
+            }
+        }
+    }
+
+    fn message(&mut self, ctx: &mut Context<'_>, peer: NodeId, message: Message) {
+        match message {
+            Message::Hello { lowest, highest, summary } => self.receive_hello(ctx, peer, (lowest, highest), summary),
+            Message::Summary(summary) => self.receive_summary(ctx, peer, summary),
+            Message::Buckets { query, folder, after, hashes } => {
+                self.answer_buckets(ctx, peer, query, (&folder, &after), &hashes);
+            }
+            Message::Vectors { query, complete, documents } => {
+                self.receive_vectors(ctx, peer, (query, complete), &documents);
+            }
+            Message::Want { request, wants } => self.receive_want(ctx, peer, request, wants),
+            Message::Changes { request, envelopes } => self.receive_changes(ctx, peer, request, envelopes),
+            Message::Admissions { next, statements } => self.receive_admissions(ctx, peer, next, statements),
+            Message::WantAdmissions { after, nodes } => self.answer_admissions(ctx, peer, after, &nodes),
+            Message::Leaving => {
+                self.disconnected(ctx, peer);
+                self.peers.left(peer, ctx.now);
+            }
+        }
+    }
+
+    fn local(&mut self, ctx: &mut Context<'_>, envelope: &SignedEnvelope) {
+        let reached = VersionVector::from_iter([envelope.dot]);
+        self.index.set_durable(&envelope.document, envelope.generation, &reached);
+        self.recent.remember(envelope);
+        push::push_own(ctx, &self.peers, envelope);
+        self.announce_soon(ctx);
+    }
+
+    fn durable(&mut self, ctx: &mut Context<'_>, document: &DocumentId, vector: &VersionVector) {
+        let generation = self.index.document(document).map(crate::index::Document::generation);
+        self.index.set_durable(document, generation.unwrap_or_default(), vector);
+        self.announce_soon(ctx);
+    }
+
+    fn thawed(&mut self, ctx: &mut Context<'_>, document: &DocumentId) {
+        self.index.thaw(document);
+        let at = ctx.now;
+        for (_, session) in self.peers.sessions_mut() {
+            session.settled = None;
+            session.check_by(at);
+        }
+    }
+
+    fn leave(&mut self, ctx: &mut Context<'_>) {
+        for peer in self.peers.neighbours() {
+            ctx.send(peer, Class::Control, &Message::Leaving);
+        }
+    }
+
+    fn run_timers(&mut self, ctx: &mut Context<'_>) {
+        let now = ctx.now;
+        if self.announce_at.take_if(|at| *at <= now).is_some() {
+            self.announce(ctx);
+        }
+        for peer in self.peers.neighbours() {
+            let Some(session) = self.peers.session(peer) else { continue };
+            let (congested_until, check_at) = (session.congested_until, session.check_at);
+            if congested_until.is_some_and(|at| at <= now) {
+                self.congestion_ended(ctx, peer);
+            }
+            if self.pulls.get(&peer).is_some_and(|pull| pull.retry_at <= now) {
+                self.retry(ctx, peer);
+            }
+            if check_at.is_some_and(|at| at <= now) {
+                self.check(ctx, peer);
+            }
+        }
+        if self.round_at <= now {
+            self.round(ctx);
+        }
+    }
+
+    /// Asks to be woken at the next timer, if that isn't what was asked for last.
+    fn plan_wake(&mut self, ctx: &mut Context<'_>) {
+        let of_peers = self.peers.sessions().flat_map(|(_, session)| [session.congested_until, session.check_at]);
+        let of_pulls = self.pulls.values().map(|pull| pull.retry_at);
+        let next = of_peers.flatten().chain(of_pulls).chain(self.announce_at).fold(self.round_at, Duration::min);
+        if self.wake_at != Some(next) {
+            self.wake_at = Some(next);
+            ctx.effect(Effect::WakeAt(next));
+        }
+    }
+
+    pub(crate) fn new_request(&mut self) -> u64 {
+        self.last_request += 1;
+        self.last_request
+    }
+
+    /// What is known of the other members, in the order of their ids.
+    #[must_use]
+    pub fn members(&self, now: Duration) -> Vec<Member> {
+        let states: Vec<_> = self.peers.states(now).collect();
+        states.into_iter().map(|(node, state, since)| self.member(node, state, since, now)).collect()
+    }
+
+    fn member(&self, node: NodeId, state: MemberState, since: Duration, now: Duration) -> Member {
+        let session = self.peers.session(node);
+        let summary = session.and_then(|session| session.summary.as_ref());
+        let in_step = summary.is_some_and(|summary| self.index.is_in_step(summary));
+        let out_of_step_since = session.filter(|_| !in_step).map(|session| session.out_of_step_since.unwrap_or(now));
+        Member {
+            node,
+            name: self.roster.name(node).map(str::to_owned),
+            state,
+            since,
+            connected: session.is_some(),
+            in_step,
+            out_of_step_since,
+            lag_changes: summary.filter(|_| !in_step).map_or(0, |summary| self.index.lag_of(summary)),
+        }
+    }
+
+    /// Whether everything received is applied and durable here, and every member that isn't dead or gone says to hold
+    /// exactly the same.
+    #[must_use]
+    pub fn converged(&self, now: Duration) -> bool {
+        let is_live = |member: &Member| matches!(member.state, MemberState::Alive | MemberState::Suspect);
+        self.index.is_durable()
+            && self.held() == Held::default()
+            && self.members(now).iter().all(|member| !is_live(member) || member.in_step)
+    }
+
+    /// How much is held back.
+    #[must_use]
+    pub fn held(&self) -> Held {
+        Held {
+            waiting_changes: self.waiting.len(),
+            waiting_bytes: self.waiting.bytes(),
+            unknown_authors: self.strangers.authors().len(),
+            unknown_bytes: self.strangers.bytes(),
+        }
+    }
+
+    /// The members' admissions.
+    #[must_use]
+    pub fn roster(&self) -> &Roster {
+        &self.roster
+    }
+
+    /// The changes of a document that were handed out or are durable.
+    #[must_use]
+    pub fn applied(&self, document: &DocumentId) -> Option<&VersionVector> {
+        self.index.document(document).map(crate::index::Document::applied)
+    }
+}

@@ -1,0 +1,95 @@
+//! What the shell tells the engine.
+
+use std::sync::Arc;
+
+use murmurate_crdt::clock::{Dot, VersionVector};
+use murmurate_crdt::envelope::SignedEnvelope;
+use murmurate_crdt::id::{DocumentId, Generation, NodeId};
+
+use crate::roster::Admission;
+
+/// Names one [`crate::Effect::ReadChanges`] until its answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId(pub u64);
+
+/// What the shell tells the engine.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// At start, before any peer: a document in the store and what of it is durable.
+    Loaded {
+        /// The document.
+        document: DocumentId,
+        /// Which life of it.
+        generation: Generation,
+        /// All of its changes in the store.
+        vector: VersionVector,
+    },
+    /// A statement read from the store at start, or just made by an issuer on this host. A verified one that is new is
+    /// handed back as [`crate::Effect::Admitted`] only if it came from a peer.
+    Admission(Admission),
+    /// A connection to a member is up, both ways. Its identity was proven by the handshake.
+    PeerConnected {
+        /// The member.
+        peer: NodeId,
+    },
+    /// The connection is gone, whatever the reason.
+    PeerDisconnected {
+        /// The member.
+        peer: NodeId,
+    },
+    /// A frame came in.
+    Received {
+        /// From whom.
+        peer: NodeId,
+        /// The whole frame.
+        frame: Arc<[u8]>,
+    },
+    /// Changes written on this host, in causal order, all durable already: they are pushed at once.
+    Local {
+        /// Signed by this node.
+        envelopes: Vec<SignedEnvelope>,
+    },
+    /// Changes of a document reached the disk. Only what is told here (and by `Loaded` and `Local`) is advertised.
+    Durable {
+        /// The document.
+        document: DocumentId,
+        /// All of its durable changes.
+        vector: VersionVector,
+    },
+    /// The answer to [`crate::Effect::ReadChanges`]. Empty when nothing of it is held or the read failed.
+    ChangesRead {
+        /// Whose answer.
+        request: RequestId,
+        /// Changes from the wanted ranges, any order, at least one if any is held.
+        envelopes: Vec<SignedEnvelope>,
+    },
+    /// The shell could neither apply nor store a change it got by [`crate::Effect::Apply`]: as if it had never been
+    /// received, except that it and what follows of its writer isn't asked for again before the next start.
+    Refused {
+        /// The document.
+        document: DocumentId,
+        /// The change.
+        dot: Dot,
+    },
+    /// No more changes of this document are taken until `Thawed`: what is held is still served. The engine does this
+    /// by itself when it reports an equivocation.
+    Frozen {
+        /// The document.
+        document: DocumentId,
+    },
+    /// The document was repaired and takes changes again.
+    Thawed {
+        /// The document.
+        document: DocumentId,
+    },
+    /// A frame for this peer was dropped because its queue was full. It is left alone for a while and then served by
+    /// anti-entropy; nobody else waits.
+    SendQueueFull {
+        /// The slow peer.
+        peer: NodeId,
+    },
+    /// This node leaves the mesh on purpose: tell all.
+    Leave,
+    /// Time has passed: due after [`crate::Effect::WakeAt`]; harmless at any other time.
+    Tick,
+}

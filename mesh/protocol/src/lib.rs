@@ -1,0 +1,34 @@
+//! Dissemination, anti-entropy and peer health as one pure engine.
+//!
+//! [`Engine::handle`] takes the time, a source of randomness and an [`Event`], and gives [`Effect`]s. It opens no socket
+//! and no file, reads no clock and starts no task: a thin shell brings events in and carries effects out.
+//!
+//! The bytes of every message are described in `PROTOCOL.md`, and kept readable by golden files.
+
+mod anti_entropy;
+mod config;
+mod context;
+mod effect;
+mod engine;
+mod event;
+mod index;
+mod ingest;
+pub mod message;
+mod peers;
+mod pull;
+mod push;
+mod recent;
+pub mod roster;
+mod serve;
+mod strangers;
+mod summary;
+mod waiting;
+
+pub use config::Config;
+pub use effect::{Class, Effect, Trouble};
+pub use engine::{Engine, Held};
+pub use event::{Event, RequestId};
+pub use message::DocumentRanges;
+pub use peers::{DEAD_AFTER, Member, MemberState, SUSPECT_AFTER};
+pub use roster::{Admission, Roster};
+pub use summary::{EMPTY, FolderSummary, Hash, Summary};

@@ -1,0 +1,300 @@
+//! The layouts of `PROTOCOL.md`, message by message.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use murmurate_crdt::clock::{Range, VersionVector};
+use murmurate_crdt::id::{DocumentId, Generation, NodeId, Writer};
+use murmurate_crdt::limits;
+use murmurate_crdt::wire::{DecodeError, Decoder, Encoder};
+
+use super::{
+    BUCKETS, DOCUMENTS_PER_MESSAGE, DocumentRanges, DocumentVector, ENVELOPES_PER_MESSAGE, FOLDERS, Message,
+    NEIGHBOURS, RANGES_PER_MESSAGE, STATEMENTS_PER_MESSAGE,
+};
+use crate::roster::STATEMENT_BYTES;
+use crate::summary::{FolderSummary, Summary};
+
+mod kind {
+    pub(super) const HELLO: u64 = 1;
+    pub(super) const SUMMARY: u64 = 2;
+    pub(super) const BUCKETS: u64 = 3;
+    pub(super) const VECTORS: u64 = 4;
+    pub(super) const WANT: u64 = 5;
+    pub(super) const CHANGES: u64 = 6;
+    pub(super) const ADMISSIONS: u64 = 7;
+    pub(super) const WANT_ADMISSIONS: u64 = 8;
+    pub(super) const LEAVING: u64 = 9;
+}
+
+mod flag {
+    pub(super) const REPLY_WANTED: u8 = 1;
+    pub(super) const KEEPS_ONLY_LISTED: u8 = 2;
+    pub(super) const NEIGHBOURS: u8 = 4;
+}
+
+pub(super) fn encode(message: &Message, e: &mut Encoder) {
+    match message {
+        Message::Hello { lowest, highest, summary } => {
+            e.varint(kind::HELLO).varint(*lowest).varint(*highest);
+            encode_summary(e, summary);
+        }
+        Message::Summary(summary) => {
+            e.varint(kind::SUMMARY);
+            encode_summary(e, summary);
+        }
+        Message::Buckets { query, folder, after, hashes } => {
+            e.varint(kind::BUCKETS).varint(*query).text(folder).text(after).varint(BUCKETS as u64);
+            hashes.iter().for_each(|hash| {
+                e.raw(hash);
+            });
+        }
+        Message::Vectors { query, complete, documents } => {
+            e.varint(kind::VECTORS).varint(*query).u8(u8::from(*complete)).varint(documents.len() as u64);
+            documents.iter().for_each(|document| document.encode(e));
+        }
+        Message::Want { request, wants } => {
+            e.varint(kind::WANT).varint(*request).varint(wants.len() as u64);
+            wants.iter().for_each(|want| want.encode(e));
+        }
+        Message::Changes { request, envelopes } => {
+            e.varint(kind::CHANGES).varint(*request).varint(envelopes.len() as u64);
+            envelopes.iter().for_each(|envelope| {
+                e.bytes(envelope);
+            });
+        }
+        Message::Admissions { next, statements } => {
+            e.varint(kind::ADMISSIONS).u8(u8::from(next.is_some()));
+            next.iter().for_each(|next| {
+                e.raw(next);
+            });
+            e.varint(statements.len() as u64);
+            statements.iter().for_each(|statement| {
+                e.bytes(statement);
+            });
+        }
+        Message::WantAdmissions { after, nodes } => {
+            e.varint(kind::WANT_ADMISSIONS).raw(after).varint(nodes.len() as u64);
+            nodes.iter().for_each(|node| {
+                e.raw(&node.0);
+            });
+        }
+        Message::Leaving => {
+            e.varint(kind::LEAVING);
+        }
+    }
+}
+
+/// Reads a message after its version; `None` if its type isn't known.
+pub(super) fn decode(d: &mut Decoder<'_>) -> Result<Option<Message>, DecodeError> {
+    Ok(Some(match d.varint("message type")? {
+        kind::HELLO => decode_hello(d)?,
+        kind::SUMMARY => Message::Summary(decode_summary(d)?),
+        kind::BUCKETS => decode_buckets(d)?,
+        kind::VECTORS => decode_vectors(d)?,
+        kind::WANT => decode_want(d)?,
+        kind::CHANGES => decode_changes(d)?,
+        kind::ADMISSIONS => decode_admissions(d)?,
+        kind::WANT_ADMISSIONS => decode_want_admissions(d)?,
+        kind::LEAVING => Message::Leaving,
+        _ => return Ok(None),
+    }))
+}
+
+/// Reads a list: its count, at most `limit`, then each element.
+fn list<'a, T>(
+    d: &mut Decoder<'a>,
+    limit: usize,
+    what: &'static str,
+    mut element: impl FnMut(&mut Decoder<'a>) -> Result<T, DecodeError>,
+) -> Result<Vec<T>, DecodeError> {
+    let count = d.size(limit, what)?;
+    let mut elements = Vec::new();
+    for _ in 0..count {
+        elements.push(element(d)?);
+    }
+    Ok(elements)
+}
+
+fn boolean(d: &mut Decoder<'_>, what: &'static str) -> Result<bool, DecodeError> {
+    match d.u8(what)? {
+        0 => Ok(false),
+        1 => Ok(true),
+        _ => Err(DecodeError::Invalid { what, why: "neither 0 nor 1" }),
+    }
+}
+
+fn rising<'a, T: PartialOrd + 'a>(
+    items: impl IntoIterator<Item = &'a T>,
+    what: &'static str,
+) -> Result<(), DecodeError> {
+    if items.into_iter().is_sorted_by(|a, b| a < b) {
+        Ok(())
+    } else {
+        Err(DecodeError::Invalid { what, why: "not in rising order" })
+    }
+}
+
+fn encode_summary(e: &mut Encoder, summary: &Summary) {
+    let mut flags = 0;
+    for (on, flag) in [
+        (summary.reply_wanted, flag::REPLY_WANTED),
+        (summary.keeps_only_listed, flag::KEEPS_ONLY_LISTED),
+        (summary.neighbours.is_some(), flag::NEIGHBOURS),
+    ] {
+        flags |= if on { flag } else { 0 };
+    }
+    e.u8(flags).raw(&summary.roster).varint(summary.folders.len() as u64);
+    for (name, folder) in &summary.folders {
+        e.text(name).raw(&folder.root).varint(folder.changes);
+    }
+    if let Some(neighbours) = &summary.neighbours {
+        e.varint(neighbours.len() as u64);
+        neighbours.iter().for_each(|node| {
+            e.raw(&node.0);
+        });
+    }
+}
+
+fn decode_summary(d: &mut Decoder<'_>) -> Result<Summary, DecodeError> {
+    let flags = d.u8("summary flags")?;
+    let roster = d.array("roster hash")?;
+    let folders = list(d, FOLDERS, "folders", |d| {
+        let name = d.text(limits::PATH_BYTES, "folder")?.to_owned();
+        Ok((name, FolderSummary { root: d.array("root hash")?, changes: d.varint("count of changes")? }))
+    })?;
+    rising(folders.iter().map(|(name, _)| name), "folders")?;
+    let neighbours = if flags & flag::NEIGHBOURS == 0 { None } else { Some(decode_neighbours(d)?) };
+    Ok(Summary {
+        reply_wanted: flags & flag::REPLY_WANTED != 0,
+        keeps_only_listed: flags & flag::KEEPS_ONLY_LISTED != 0,
+        roster,
+        folders: BTreeMap::from_iter(folders),
+        neighbours,
+    })
+}
+
+fn decode_neighbours(d: &mut Decoder<'_>) -> Result<BTreeSet<NodeId>, DecodeError> {
+    let nodes = list(d, NEIGHBOURS, "neighbours", |d| Ok(NodeId(d.array("neighbour")?)))?;
+    rising(&nodes, "neighbours")?;
+    Ok(BTreeSet::from_iter(nodes))
+}
+
+fn decode_hello(d: &mut Decoder<'_>) -> Result<Message, DecodeError> {
+    let (lowest, highest) = (d.varint("lowest version")?, d.varint("highest version")?);
+    Ok(Message::Hello { lowest, highest, summary: decode_summary(d)? })
+}
+
+fn decode_buckets(d: &mut Decoder<'_>) -> Result<Message, DecodeError> {
+    let query = d.varint("query")?;
+    let folder = d.text(limits::PATH_BYTES, "folder")?.to_owned();
+    let after = d.text(limits::PATH_BYTES, "after")?.to_owned();
+    if d.size(BUCKETS, "buckets")? != BUCKETS {
+        return Err(DecodeError::Invalid { what: "buckets", why: "not as many as a folder has" });
+    }
+    let mut hashes = Box::new([[0; 32]; BUCKETS]);
+    for hash in hashes.iter_mut() {
+        *hash = d.array("bucket")?;
+    }
+    Ok(Message::Buckets { query, folder, after, hashes })
+}
+
+fn encode_generation(e: &mut Encoder, generation: Generation) {
+    e.varint(generation.number.into());
+    if generation.number > 0 {
+        e.raw(&generation.cut);
+    }
+}
+
+fn decode_generation(d: &mut Decoder<'_>) -> Result<Generation, DecodeError> {
+    let number = u32::try_from(d.varint("generation")?)
+        .map_err(|_| DecodeError::Invalid { what: "generation", why: "past the limit" })?;
+    let cut = if number > 0 { d.array("cut")? } else { [0; 32] };
+    Ok(Generation { number, cut })
+}
+
+fn decode_document(d: &mut Decoder<'_>) -> Result<DocumentId, DecodeError> {
+    DocumentId::new(d.text(limits::PATH_BYTES, "document")?)
+}
+
+impl DocumentVector {
+    fn encode(&self, e: &mut Encoder) {
+        e.text(self.document.as_str());
+        encode_generation(e, self.generation);
+        self.vector.encode(e);
+    }
+
+    fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        let document = decode_document(d)?;
+        Ok(Self { document, generation: decode_generation(d)?, vector: VersionVector::decode(d)? })
+    }
+}
+
+fn decode_vectors(d: &mut Decoder<'_>) -> Result<Message, DecodeError> {
+    let (query, complete) = (d.varint("query")?, boolean(d, "complete")?);
+    let documents = list(d, DOCUMENTS_PER_MESSAGE, "documents", DocumentVector::decode)?;
+    rising(documents.iter().map(|entry| &entry.document), "documents")?;
+    Ok(Message::Vectors { query, complete, documents })
+}
+
+fn encode_range(e: &mut Encoder, range: Range) {
+    range.writer.encode(e);
+    e.varint(range.first).varint(range.last - range.first);
+}
+
+fn decode_range(d: &mut Decoder<'_>) -> Result<Range, DecodeError> {
+    let writer = Writer::decode(d)?;
+    let (first, more) = (d.varint("first")?, d.varint("length")?);
+    match first.checked_add(more) {
+        Some(last) if first > 0 => Ok(Range { writer, first, last }),
+        _ => Err(DecodeError::Invalid { what: "range", why: "outside the sequences there are" }),
+    }
+}
+
+impl DocumentRanges {
+    fn encode(&self, e: &mut Encoder) {
+        e.text(self.document.as_str());
+        encode_generation(e, self.generation);
+        e.varint(self.ranges.len() as u64);
+        self.ranges.iter().for_each(|&range| encode_range(e, range));
+    }
+
+    fn decode(d: &mut Decoder<'_>, ranges_left: &mut usize) -> Result<Self, DecodeError> {
+        let document = decode_document(d)?;
+        let generation = decode_generation(d)?;
+        let ranges = list(d, *ranges_left, "ranges", decode_range)?;
+        rising(ranges.iter().map(|range| &range.writer), "ranges")?;
+        *ranges_left -= ranges.len();
+        Ok(Self { document, generation, ranges })
+    }
+}
+
+fn decode_want(d: &mut Decoder<'_>) -> Result<Message, DecodeError> {
+    let request = d.varint("request")?;
+    if request == 0 {
+        return Err(DecodeError::Invalid { what: "request", why: "0 means that nothing was asked" });
+    }
+    let mut ranges_left = RANGES_PER_MESSAGE;
+    let wants = list(d, RANGES_PER_MESSAGE, "wants", |d| DocumentRanges::decode(d, &mut ranges_left))?;
+    Ok(Message::Want { request, wants })
+}
+
+fn decode_changes(d: &mut Decoder<'_>) -> Result<Message, DecodeError> {
+    let request = d.varint("request")?;
+    let envelopes =
+        list(d, ENVELOPES_PER_MESSAGE, "envelopes", |d| Ok(Arc::from(d.bytes(limits::ENVELOPE_BYTES, "envelope")?)))?;
+    Ok(Message::Changes { request, envelopes })
+}
+
+fn decode_admissions(d: &mut Decoder<'_>) -> Result<Message, DecodeError> {
+    let next = if boolean(d, "more")? { Some(d.array("next")?) } else { None };
+    let statements =
+        list(d, STATEMENTS_PER_MESSAGE, "statements", |d| Ok(d.bytes(STATEMENT_BYTES, "statement")?.to_vec()))?;
+    Ok(Message::Admissions { next, statements })
+}
+
+fn decode_want_admissions(d: &mut Decoder<'_>) -> Result<Message, DecodeError> {
+    let after = d.array("after")?;
+    let nodes = list(d, STATEMENTS_PER_MESSAGE, "nodes", |d| Ok(NodeId(d.array("node")?)))?;
+    Ok(Message::WantAdmissions { after, nodes })
+}

@@ -1,0 +1,160 @@
+//! The messages between two members and their bytes, as described in `PROTOCOL.md`.
+//!
+//! A decoder never allocates more than a small multiple of the bytes it was given: every element of a list takes bytes
+//! of its own, and every count and length has a limit. A newer build may append fields to a message: bytes after the
+//! known fields are ignored, and so are messages of an unknown type.
+
+mod codec;
+
+use std::sync::Arc;
+
+use murmurate_crdt::clock::{Range, VersionVector};
+use murmurate_crdt::id::{DocumentId, Generation, NodeId, Writer};
+use murmurate_crdt::limits;
+use murmurate_crdt::wire::{DecodeError, Decoder, Encoder};
+
+use crate::summary::{Hash, Summary};
+
+/// The first byte of every frame.
+pub const FRAME_VERSION: u8 = 1;
+/// The protocol versions that this build speaks, both ends included.
+pub const PROTOCOL_VERSIONS: std::ops::RangeInclusive<u64> = 1..=1;
+/// A list is cut into messages of about this size, so that one peer's repair delays another's by little.
+pub const PAGE_BYTES: usize = 256 * 1024;
+/// Buckets of a folder. At 10,000 documents a bucket holds 160 vectors, some 10 KiB; all hashes take 2 KiB.
+pub const BUCKETS: usize = 64;
+/// Folders of a mesh: a summary names each, and is one message.
+pub const FOLDERS: usize = 1_024;
+/// Neighbours of one node: above about 16 hosts an overlay keeps them few; 512 is the largest pool.
+pub const NEIGHBOURS: usize = 512;
+/// Envelopes in one message: the smallest is some 200 bytes, so a page holds about 1,300.
+pub const ENVELOPES_PER_MESSAGE: usize = 4_096;
+/// Ranges in one request, of all its documents: 160 KiB of bytes.
+pub const RANGES_PER_MESSAGE: usize = 4_096;
+/// Documents in one page of vectors: the smallest entry is some 25 bytes.
+pub const DOCUMENTS_PER_MESSAGE: usize = 16_384;
+/// Statements in one message, and nodes asked for in one.
+pub const STATEMENTS_PER_MESSAGE: usize = 2_048;
+
+/// Ranges of changes to one document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DocumentRanges {
+    /// The document.
+    pub document: DocumentId,
+    /// Which life of it.
+    pub generation: Generation,
+    /// Of each writer at most one.
+    pub ranges: Vec<Range>,
+}
+
+/// What of a document is durable at the sender.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DocumentVector {
+    /// The document.
+    pub document: DocumentId,
+    /// Which life of it.
+    pub generation: Generation,
+    /// Its durable changes.
+    pub vector: VersionVector,
+}
+
+/// A message between two members.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Message {
+    /// The first message of a connection, in both directions.
+    Hello {
+        /// The oldest protocol version spoken.
+        lowest: u64,
+        /// The newest.
+        highest: u64,
+        /// The sender's state.
+        summary: Summary,
+    },
+    /// The sender's state, after it changed and now and then.
+    Summary(Summary),
+    /// A question: which documents of a folder do you hold otherwise than I do?
+    Buckets {
+        /// Given back in the answer.
+        query: u64,
+        /// The folder.
+        folder: String,
+        /// Answer only with documents after this one in the order of names; empty for all.
+        after: String,
+        /// The sender's hash of each bucket.
+        hashes: Box<[Hash; BUCKETS]>,
+    },
+    /// The answer: documents of the differing buckets, in the order of names.
+    Vectors {
+        /// From the question.
+        query: u64,
+        /// Whether no document is left after these.
+        complete: bool,
+        /// What is durable at the sender.
+        documents: Vec<DocumentVector>,
+    },
+    /// A question: these changes, please.
+    Want {
+        /// Given back in the answer, never 0.
+        request: u64,
+        /// At most [`RANGES_PER_MESSAGE`] ranges.
+        wants: Vec<DocumentRanges>,
+    },
+    /// Changes: new ones (request 0) or as many of the wanted as fit in a page.
+    Changes {
+        /// From the question, or 0.
+        request: u64,
+        /// Signed envelopes, not decoded yet: a bad one must not spoil the others.
+        envelopes: Vec<Arc<[u8]>>,
+    },
+    /// Statements of the roster, asked for.
+    Admissions {
+        /// Ask on after this digest, if there are more.
+        next: Option<Hash>,
+        /// The statements, not verified yet.
+        statements: Vec<Vec<u8>>,
+    },
+    /// A question: the statements about these nodes; about all, if none is named.
+    WantAdmissions {
+        /// Only statements whose digest is above this.
+        after: Hash,
+        /// Which nodes.
+        nodes: Vec<NodeId>,
+    },
+    /// The sender leaves the mesh on purpose and will close the connection.
+    Leaving,
+}
+
+impl Message {
+    /// The message as a frame.
+    #[must_use]
+    pub fn encode(&self) -> Arc<[u8]> {
+        let mut encoder = Encoder::new();
+        encoder.u8(FRAME_VERSION);
+        codec::encode(self, &mut encoder);
+        encoder.finish().into()
+    }
+
+    /// Reads a frame. `None` is a message of a type that this build doesn't know: it is to be ignored.
+    ///
+    /// # Errors
+    /// When the frame is of another version, larger than [`limits::FRAME_BYTES`], ends early, or a field is past its
+    /// limit.
+    pub fn decode(frame: &[u8]) -> Result<Option<Self>, DecodeError> {
+        if frame.len() > limits::FRAME_BYTES {
+            return Err(DecodeError::Invalid { what: "frame", why: "larger than the limit" });
+        }
+        let mut d = Decoder::new(frame);
+        if d.u8("frame version")? != FRAME_VERSION {
+            return Err(DecodeError::Invalid { what: "frame version", why: "unknown to this build" });
+        }
+        codec::decode(&mut d)
+    }
+}
+
+impl DocumentVector {
+    /// About how many bytes it takes in a message.
+    #[must_use]
+    pub fn size_bytes(&self) -> usize {
+        self.document.as_str().len() + 36 + self.vector.len() * (Writer::BYTES + 3)
+    }
+}

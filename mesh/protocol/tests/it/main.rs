@@ -1,0 +1,10 @@
+//! Tests of the engine from outside: its messages' bytes, its behaviour in small scenes, and in simulated worlds.
+
+#![allow(clippy::unwrap_used, reason = "a test ends where its own helpers fail")]
+
+mod codec;
+mod common;
+mod golden;
+mod mesh;
+mod scenes;
+mod sim;

@@ -1,0 +1,66 @@
+//! What a seed stands for: how many hosts, which links, which faults.
+
+use std::fmt;
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+/// What a seed stands for.
+#[derive(Debug, Clone)]
+pub(crate) struct Scenario {
+    pub(crate) seed: u64,
+    pub(crate) hosts: u8,
+    /// Pairs that can connect at all, lower number first.
+    pub(crate) links: Vec<(u8, u8)>,
+    /// Single frames are lost, duplicated and reordered; otherwise connections are ordered and reliable until they break.
+    pub(crate) harsh: bool,
+    pub(crate) delay_ms: u64,
+    pub(crate) disk_ms: u64,
+    pub(crate) writes: u32,
+    pub(crate) documents: u64,
+    /// The longest value written.
+    pub(crate) value_bytes: u64,
+    pub(crate) faults: u32,
+    /// How long faults go on before everything is healed.
+    pub(crate) stormy_ms: u64,
+    /// Host 0 alone knows all admissions; the others know their own.
+    pub(crate) roster_spreads: bool,
+    /// A small limit of the waiting buffer, so that it overflows.
+    pub(crate) waiting_bytes: usize,
+}
+
+impl Scenario {
+    pub(crate) fn of(seed: u64) -> Self {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let mut below = |bound: u64| rng.next_u64() % bound;
+        let hosts = if below(4) == 0 { 10 + below(11) } else { 2 + below(6) };
+        let hosts = u8::try_from(hosts).unwrap();
+        let most_documents = if below(4) == 0 { 40 } else { 4 };
+        let chords = if below(3) == 0 { below(3) } else { 100 };
+        let links = (0..hosts).flat_map(|a| (a + 1..hosts).map(move |b| (a, b)));
+        let links = links.filter(|&(a, b)| b == a + 1 || (a, b) == (0, hosts - 1) || below(20) < chords).collect();
+        Self {
+            seed,
+            hosts,
+            links,
+            harsh: below(3) == 0,
+            delay_ms: [1, 1, 5, 40, 300][usize::try_from(below(5)).unwrap()],
+            disk_ms: [1, 1, 5, 100][usize::try_from(below(4)).unwrap()],
+            writes: 10 + u32::try_from(below(60)).unwrap(),
+            documents: 1 + below(most_documents),
+            value_bytes: if below(5) == 0 { 40_000 } else { 10 },
+            faults: u32::try_from(below(12)).unwrap(),
+            stormy_ms: 2_000 + below(20_000),
+            roster_spreads: below(2) == 0,
+            waiting_bytes: if below(4) == 0 { 100_000 } else { 32 << 20 },
+        }
+    }
+}
+
+impl fmt::Display for Scenario {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { hosts, links, harsh, delay_ms, writes, faults, .. } = self;
+        let links = links.len();
+        write!(f, "{hosts} hosts, {links} links, harsh {harsh}, {delay_ms} ms, {writes} writes, {faults} faults")
+    }
+}

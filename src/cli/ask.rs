@@ -1,0 +1,26 @@
+//! Questions: on a terminal only.
+
+use std::io::{self, BufRead, IsTerminal};
+
+use murmurate_client::types::{ApiError, ErrorCode};
+
+use super::context::note;
+
+/// Goes on if the flag `--yes` was given, or a person at the terminal says so.
+pub(super) fn confirm(yes: bool, what: &str, question: &str) -> Result<(), ApiError> {
+    let declined =
+        |why: &str| Err(ApiError::new(ErrorCode::NotConfirmed, what, why, "give `--yes` to go on without being asked"));
+    if yes {
+        return Ok(());
+    }
+    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        return declined("it must be confirmed, and there is no terminal to ask on");
+    }
+    note(&format!("{question} [y/N]"));
+    let mut answer = String::new();
+    let read = io::stdin().lock().read_line(&mut answer);
+    match answer.trim() {
+        "y" | "Y" | "yes" if read.is_ok() => Ok(()),
+        _ => declined("it wasn't confirmed; nothing was changed"),
+    }
+}

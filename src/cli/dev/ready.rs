@@ -1,0 +1,102 @@
+//! When the mesh is ready: all daemons up, all in step, all keep the folder.
+
+use std::fs;
+use std::future::Future;
+use std::time::Duration;
+
+use murmurate_client::Mesh;
+use murmurate_client::types::{AddFolder, ApiError, ErrorCode};
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::super::context::note;
+use super::super::failure::Stop;
+use super::FOLDER;
+use super::daemons::Daemons;
+use super::host::Host;
+
+/// How long it may take: a few seconds on an idle machine, more where twenty daemons share two cores.
+const READY_DEADLINE: Duration = Duration::from_secs(60);
+
+/// How often a daemon that isn't there yet is asked again.
+const ASK_EVERY: Duration = Duration::from_millis(20);
+
+/// How much of a daemon's log is shown when it isn't ready in time.
+const LOG_LINES: usize = 20;
+
+/// Waits until all are ready.
+pub(super) async fn wait(hosts: &[Host], daemons: &mut Daemons) -> Result<(), Stop> {
+    let deadline = Instant::now() + READY_DEADLINE;
+    let mut meshes = Vec::new();
+    for host in hosts {
+        meshes.push(explained(host, until(deadline, daemons, || Mesh::attach_to(host.socket())).await)?);
+    }
+    for (host, mesh) in hosts.iter().zip(&meshes) {
+        explained(host, until(deadline, daemons, || all_in_step(mesh, hosts.len())).await)?;
+        explained(host, keep_folder(host, mesh).await)?;
+    }
+    for (host, mesh) in hosts.iter().zip(&meshes) {
+        explained(host, until(deadline, daemons, || all_in_step(mesh, hosts.len())).await)?;
+    }
+    Ok(())
+}
+
+/// Tries again until it succeeds, a daemon ends, or the time is over; then the last error is the reason.
+async fn until<T, F>(deadline: Instant, daemons: &mut Daemons, attempt: impl Fn() -> F) -> Result<T, ApiError>
+where
+    F: Future<Output = Result<T, ApiError>>,
+{
+    loop {
+        daemons.check()?;
+        let error = match timeout_at(deadline, attempt()).await {
+            Ok(Ok(done)) => return Ok(done),
+            Ok(Err(error)) => error,
+            Err(_) => not_ready("it doesn't answer".to_owned()),
+        };
+        if Instant::now() >= deadline {
+            return Err(error);
+        }
+        sleep(ASK_EVERY).await;
+    }
+}
+
+async fn all_in_step(mesh: &Mesh, hosts: usize) -> Result<(), ApiError> {
+    let status = mesh.status().await?;
+    let members = status.members;
+    if status.in_step && members.alive == hosts as u64 {
+        return Ok(());
+    }
+    let converged = if status.in_step { "in step" } else { "not in step" };
+    Err(not_ready(format!("it sees {} of {hosts} hosts, {converged}", members.alive)))
+}
+
+/// A host that was here before may keep it already.
+async fn keep_folder(host: &Host, mesh: &Mesh) -> Result<(), ApiError> {
+    let folders = mesh.folders().await?;
+    if folders.folders.iter().any(|folder| folder.name == FOLDER) {
+        return Ok(());
+    }
+    let dir = host.folder().display().to_string();
+    mesh.folder_add(&AddFolder { name: FOLDER.to_owned(), dir, adopt: false }).await?;
+    Ok(())
+}
+
+fn not_ready(why: String) -> ApiError {
+    let what = format!("bring the mesh up within {} s", READY_DEADLINE.as_secs());
+    ApiError::new(ErrorCode::NotConverged, what, why, "look at the end of its log above")
+}
+
+/// Names the host, and shows the end of its log.
+fn explained<T>(host: &Host, result: Result<T, ApiError>) -> Result<T, Stop> {
+    result.map_err(|mut error| {
+        note(&format!("the end of {}:\n{}\n", host.log().display(), log_end(host)));
+        error.what = format!("{}: {}", host.name, error.what);
+        error.into()
+    })
+}
+
+fn log_end(host: &Host) -> String {
+    let log = fs::read(host.log()).unwrap_or_default();
+    let log = String::from_utf8_lossy(&log);
+    let lines: Vec<_> = log.lines().collect();
+    lines[lines.len().saturating_sub(LOG_LINES)..].join("\n")
+}

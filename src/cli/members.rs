@@ -1,0 +1,82 @@
+use clap::Args;
+use murmurate_client::types::{self, Member, MemberState};
+
+use super::context::Context;
+use super::failure::Stop;
+use super::table::{Cell, Table};
+use super::time::relative_if_any;
+use super::view::{Style, View};
+
+#[derive(Debug, Args)]
+pub(super) struct Members {}
+
+impl Members {
+    pub(super) async fn run(self, context: &Context) -> Result<(), Stop> {
+        let members = context.mesh().await?.members().await?;
+        context.print(render(&members, &context.view()))
+    }
+}
+
+fn render(members: &types::Members, view: &View) -> String {
+    let mut table = Table::new(&["NAME", "STATE", "SINCE", "LAG", "IN STEP", "ADDRESS", "VERSION", "ID"]);
+    for member in &members.members {
+        table.row(cells(member, view));
+    }
+    view.list(members, &members.members, table)
+}
+
+fn cells(member: &Member, view: &View) -> [Cell; 8] {
+    let own = if member.is_self { " (self)" } else { "" };
+    [
+        format!("{}{own}", member.name).into(),
+        Cell::new(member.state.name(), style(member.state)),
+        relative_if_any(member.since, view.now).into(),
+        Cell::new(member.lag.to_string(), if member.lag == 0 { Style::Plain } else { Style::Warn }),
+        if member.in_step { Cell::new("yes", Style::Good) } else { Cell::new("no", Style::Warn) },
+        member.address.as_str().into(),
+        member.version.clone().unwrap_or_default().into(),
+        Cell::new(short(&member.id), Style::Dim),
+    ]
+}
+
+/// The first digits of an id: enough to tell a mesh's hosts apart.
+pub(super) fn short(id: &str) -> String {
+    id.chars().take(12).collect()
+}
+
+pub(super) fn style(state: MemberState) -> Style {
+    match state {
+        MemberState::Alive => Style::Good,
+        MemberState::Suspect => Style::Warn,
+        MemberState::Dead => Style::Bad,
+        MemberState::Left | MemberState::Unknown => Style::Dim,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use murmurate_client::types::V1;
+
+    use super::*;
+    use crate::cli::testing::{ago, sheet};
+
+    #[test]
+    fn members() {
+        let member = |name: &str, state| Member {
+            name: name.into(),
+            id: "0123456789abcdef".repeat(4),
+            state,
+            address: "10.0.0.1:7117".into(),
+            since: Some(ago(7_300)),
+            lag: 0,
+            in_step: true,
+            version: Some("0.1.0".into()),
+            is_self: false,
+        };
+        let own = Member { is_self: true, ..member("web-1", MemberState::Alive) };
+        let away =
+            Member { lag: 318, in_step: false, version: None, since: None, ..member("db", MemberState::Suspect) };
+        let members = types::Members { v: V1, members: vec![own, away, member("old", MemberState::Left)] };
+        insta::assert_snapshot!(sheet(|view| render(&members, view)));
+    }
+}

@@ -1,0 +1,180 @@
+//! The command line: one verb per file. Data goes to stdout, everything else to stderr.
+//!
+//! ```text
+//!  arguments ─▶ verb ─▶ client library ─▶ daemon's socket
+//!                 │
+//!                 └▶ render (pure: data and view in, text out) ─▶ stdout
+//! ```
+
+mod ask;
+mod conflicts;
+mod context;
+mod del;
+mod dev;
+mod failure;
+mod folder;
+mod get;
+mod input;
+mod ls;
+mod members;
+mod paths;
+mod put;
+mod resolve;
+mod status;
+mod table;
+#[cfg(test)]
+mod testing;
+mod time;
+mod up;
+mod version;
+mod view;
+mod wait;
+mod watch;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use murmurate_client::types::ValueType;
+
+use crate::settings::{ClientFlags, ColorChoice, OutputFormat};
+use context::Context;
+use failure::Stop;
+
+/// A config and membership mesh: edit a config file on any host, and it is merged on all of them.
+#[derive(Debug, Parser)]
+#[command(name = "murmurate", version, disable_version_flag = true)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Args)]
+struct Global {
+    /// The daemon's socket
+    #[arg(long, global = true, value_name = "PATH")]
+    socket: Option<PathBuf>,
+    /// How data is printed
+    #[arg(short, long, global = true, value_name = "FORMAT")]
+    output: Option<OutputFormat>,
+    /// When output is coloured
+    #[arg(long, global = true, value_name = "WHEN")]
+    color: Option<ColorChoice>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the daemon
+    Up(up::Up),
+    /// How this host fares
+    Status(status::Status),
+    /// The hosts of the mesh
+    Members(members::Members),
+    /// The folders that this host keeps
+    #[command(subcommand)]
+    Folder(folder::Folder),
+    /// List keys, or documents
+    Ls(ls::Ls),
+    /// Print a key's value, or a whole document
+    Get(get::Get),
+    /// Write a key, or a whole document
+    Put(put::Put),
+    /// Delete a key, or a whole document
+    Del(del::Del),
+    /// Print a line for each event
+    Watch(watch::Watch),
+    /// List open conflicts
+    Conflicts(conflicts::Conflicts),
+    /// Decide a conflict
+    Resolve(resolve::Resolve),
+    /// Wait for the mesh
+    Wait(wait::Wait),
+    /// Print every path that is used, with its source
+    Paths(paths::Paths),
+    /// Print the version
+    Version(version::Version),
+    /// Try it out: a mesh of real daemons on this machine
+    Dev(dev::Dev),
+}
+
+/// The types that `--type` takes.
+fn put_type(name: &str) -> Result<ValueType, String> {
+    let kind = ValueType::WRITABLE.into_iter().find(|kind| kind.name() == name);
+    kind.ok_or_else(|| format!("the types are {}", ValueType::WRITABLE.map(ValueType::name).join(", ")))
+}
+
+/// Runs the command that the process's arguments give, and says how it ended.
+#[must_use]
+pub fn main() -> ExitCode {
+    let Cli { global, command } = Cli::parse();
+    let json = matches!(global.output, Some(OutputFormat::Json | OutputFormat::Jsonl));
+    let flags = ClientFlags { socket: global.socket, output: global.output, color: global.color };
+    match run(flags, command) {
+        Ok(()) | Err(Stop::ReaderGone) => ExitCode::SUCCESS,
+        Err(Stop::Failed(error)) => {
+            context::complain(&error, json);
+            ExitCode::from(error.exit)
+        }
+    }
+}
+
+fn run(flags: ClientFlags, command: Command) -> Result<(), Stop> {
+    // The daemon has settings of its own; the client's don't concern it.
+    if let Command::Up(up) = command {
+        return Ok(up.run(flags.socket)?);
+    }
+    let context = Context::new(&flags)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| failure::io("start the command", &error))?;
+    runtime.block_on(carry_out(command, &context))
+}
+
+async fn carry_out(command: Command, context: &Context) -> Result<(), Stop> {
+    match command {
+        Command::Up(_) => Ok(()),
+        Command::Status(verb) => verb.run(context).await,
+        Command::Members(verb) => verb.run(context).await,
+        Command::Folder(verb) => verb.run(context).await,
+        Command::Ls(verb) => verb.run(context).await,
+        Command::Get(verb) => verb.run(context).await,
+        Command::Put(verb) => verb.run(context).await,
+        Command::Del(verb) => verb.run(context).await,
+        Command::Watch(verb) => verb.run(context).await,
+        Command::Conflicts(verb) => verb.run(context).await,
+        Command::Resolve(verb) => verb.run(context).await,
+        Command::Wait(verb) => verb.run(context).await,
+        Command::Paths(verb) => verb.run(context),
+        Command::Version(verb) => verb.run(context),
+        Command::Dev(verb) => verb.run(context).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definitions_agree_with_themselves() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn negative_numbers_are_values_and_flags_may_follow() {
+        let cli = Cli::try_parse_from(["murmurate", "put", "a/b#c", "-5", "-o", "json", "--socket", "/s"]).unwrap();
+        assert_eq!(cli.global.output, Some(OutputFormat::Json));
+        assert!(matches!(cli.command, Command::Put(put) if put.value == "-5"));
+    }
+
+    #[test]
+    fn usage_errors_end_with_2() {
+        for arguments in
+            [&["murmurate", "gte"][..], &["murmurate"], &["murmurate", "wait"], &["murmurate", "resolve", "a/b#c"]]
+        {
+            assert_eq!(Cli::try_parse_from(arguments).unwrap_err().exit_code(), 2, "{arguments:?}");
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Sheets for the verbs' snapshots: the same data in every format.
+
+use murmurate_client::types::{FileState, FileStatus, Folder, FolderState, Time, TypedValue, ValueType};
+use serde_json::json;
+
+use super::view::View;
+use crate::settings::OutputFormat;
+
+/// The moment at which all sheets are printed.
+pub(super) fn now() -> Time {
+    "2026-01-02T03:04:05Z".parse().unwrap()
+}
+
+/// This many seconds before.
+pub(super) fn ago(seconds: u64) -> Time {
+    Time::from_ms(now().as_ms() - seconds * 1_000)
+}
+
+pub(super) fn view(format: OutputFormat) -> View {
+    View { format, colored: false, now: now() }
+}
+
+/// What `render` gives in each format, one under the other.
+pub(super) fn sheet(render: impl Fn(&View) -> String) -> String {
+    let formats = [OutputFormat::Table, OutputFormat::Json, OutputFormat::Jsonl, OutputFormat::Raw];
+    let part = |format| format!("── {format:?}\n{}", render(&view(format)));
+    formats.map(part).concat()
+}
+
+pub(super) fn integer(number: i64) -> TypedValue {
+    TypedValue { value: json!(number), kind: ValueType::Integer, text: number.to_string() }
+}
+
+pub(super) fn string(text: &str) -> TypedValue {
+    TypedValue { value: json!(text), kind: ValueType::String, text: format!("{text:?}") }
+}
+
+pub(super) fn folder() -> Folder {
+    Folder {
+        name: "web".into(),
+        dir: "/etc/murmurate/mesh/web".into(),
+        state: FolderState::Ready,
+        files: 4,
+        in_step: 1,
+        held: 1,
+        skipped: 1,
+        waiting: 0,
+        deletes_held: 1,
+        conflicts: 2,
+        problem: None,
+    }
+}
+
+pub(super) fn held_file() -> FileStatus {
+    FileStatus {
+        state: FileState::Held,
+        line: Some(3),
+        column: Some(7),
+        reason: Some("string isn't closed".into()),
+        ..file("app.toml")
+    }
+}
+
+pub(super) fn file(path: &str) -> FileStatus {
+    FileStatus {
+        folder: "web".into(),
+        path: path.into(),
+        doc: format!("web/{path}"),
+        format: Some("toml".into()),
+        state: FileState::InStep,
+        line: None,
+        column: None,
+        reason: None,
+        since: Some(ago(90)),
+    }
+}

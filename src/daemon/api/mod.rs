@@ -1,0 +1,52 @@
+//! The local API: HTTP/1.1 with JSON and server-sent events on a Unix socket.
+//!
+//! ```text
+//!  socket ─▶ connections (limits, deadlines, who calls) ─▶ routes ─▶ Request ─▶ core
+//!                                                             ◀──── reply / events / converged
+//! ```
+//!
+//! There is no TCP: who may use the API is decided by the socket's file permissions, and what is written carries the
+//! name of the user at the socket's other end.
+
+mod answer;
+mod caller;
+mod connections;
+mod events;
+mod limits;
+mod routes;
+mod socket;
+#[cfg(test)]
+mod tests;
+mod wait;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use murmurate_client::types::ApiError;
+use tokio::sync::Semaphore;
+
+use crate::daemon::request::CoreHandle;
+pub use socket::ApiSocket;
+
+/// Takes the socket, mode 0660, and its directory's place if it is missing. A socket that nobody listens on is
+/// replaced.
+///
+/// # Errors
+/// When another daemon listens there, or the path can't be used.
+pub fn bind(path: &Path) -> Result<ApiSocket, ApiError> {
+    ApiSocket::bind(path)
+}
+
+/// Answers requests until `stop` is ready; then takes no more, lets those under way end for a bounded time, and removes
+/// the socket.
+pub async fn serve(socket: ApiSocket, core: CoreHandle, stop: impl Future<Output = ()>) {
+    let api = Api { core, watches: Arc::new(Semaphore::new(limits::WATCHES)) };
+    connections::serve(&socket, routes::router(api), stop).await;
+}
+
+/// What the routes need.
+#[derive(Debug, Clone)]
+struct Api {
+    core: CoreHandle,
+    watches: Arc<Semaphore>,
+}

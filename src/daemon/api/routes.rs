@@ -1,0 +1,232 @@
+//! Which path is which operation.
+
+use axum::extract::{Extension, Request as HttpRequest, State};
+use axum::http::header::{CONTENT_TYPE, HeaderValue, ORIGIN};
+use axum::http::{HeaderMap, HeaderName, Method, Uri};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Router, extract::DefaultBodyLimit};
+use murmurate_client::types::{
+    AddFolder, ApiError, Conflicts, Deleted, Documents, Entry, ErrorCode, File, FolderAdded, FolderConfirmed,
+    FolderRemoved, FolderStatus, Folders, Keys, Members, PutResult, PutValue, ResolveConflict, Resolved, Status, V1,
+    Version,
+};
+use serde::Deserialize;
+
+use super::answer::{Answer, Document, Failure, Parameters, Raw, Result};
+use super::events::watch;
+use super::wait::wait;
+use super::{Api, limits::BODY_BYTES};
+use crate::daemon::request::{Caller, Request};
+
+/// The API's description, for people and generators.
+const OPENAPI: &str = include_str!("../../../docs/openapi.json");
+
+/// All operations. A request that no route fits is answered in JSON too.
+pub(super) fn router(api: Api) -> Router {
+    Router::new()
+        .route("/v1/version", get(version))
+        .route("/v1/openapi.json", get(openapi))
+        .route("/v1/status", get(status))
+        .route("/v1/members", get(members))
+        .route("/v1/folders", get(folder_list).post(folder_add))
+        .route("/v1/folder", axum::routing::delete(folder_remove))
+        .route("/v1/folder/confirm", post(folder_confirm))
+        .route("/v1/folder-status", get(folder_status))
+        .route("/v1/documents", get(documents))
+        .route("/v1/keys", get(keys))
+        .route("/v1/value", get(get_value).put(put_value).delete(delete))
+        .route("/v1/file", get(read_file).put(write_file))
+        .route("/v1/conflicts", get(conflicts))
+        .route("/v1/resolve", post(resolve))
+        .route("/v1/watch", get(watch))
+        .route("/v1/wait", get(wait))
+        .fallback(no_route)
+        .method_not_allowed_fallback(no_route)
+        .layer(middleware::from_fn(refuse_browsers))
+        .layer(DefaultBodyLimit::max(BODY_BYTES))
+        .with_state(api)
+}
+
+/// A web page has no business here, whatever carried its request to the socket.
+async fn refuse_browsers(request: HttpRequest, next: Next) -> Response {
+    if !request.headers().contains_key(ORIGIN) {
+        return next.run(request).await;
+    }
+    let error = ApiError::new(
+        ErrorCode::Denied,
+        format!("{} {}", request.method(), request.uri().path()),
+        "it has an Origin header, so it comes from a web page",
+        "use the command line, the client library or `curl --unix-socket`",
+    );
+    Failure(error).into_response()
+}
+
+async fn no_route(method: Method, uri: Uri) -> Failure {
+    Failure(ApiError::new(
+        ErrorCode::NoRoute,
+        format!("{method} {}", uri.path()),
+        "the API has no such operation",
+        "GET /v1/openapi.json lists them; compare `murmurate version` with the daemon's",
+    ))
+}
+
+async fn openapi() -> Response {
+    ([(CONTENT_TYPE, "application/json")], OPENAPI).into_response()
+}
+
+async fn version() -> Answer<Version> {
+    Answer(Version { v: V1, version: env!("CARGO_PKG_VERSION").to_owned(), api: V1::NUMBER })
+}
+
+async fn status(State(api): State<Api>) -> Result<Status> {
+    Ok(Answer(api.core.ask(|reply| Request::Status { reply }).await?))
+}
+
+async fn members(State(api): State<Api>) -> Result<Members> {
+    Ok(Answer(api.core.ask(|reply| Request::Members { reply }).await?))
+}
+
+async fn folder_list(State(api): State<Api>) -> Result<Folders> {
+    Ok(Answer(api.core.ask(|reply| Request::FolderList { reply }).await?))
+}
+
+async fn folder_add(State(api): State<Api>, Document(folder): Document<AddFolder>) -> Result<FolderAdded> {
+    Ok(Answer(api.core.ask(|reply| Request::FolderAdd { folder, reply }).await?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Name {
+    name: String,
+}
+
+async fn folder_remove(State(api): State<Api>, Parameters(Name { name }): Parameters<Name>) -> Result<FolderRemoved> {
+    Ok(Answer(api.core.ask(|reply| Request::FolderRemove { name, reply }).await?))
+}
+
+async fn folder_confirm(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    Parameters(Name { name }): Parameters<Name>,
+) -> Result<FolderConfirmed> {
+    Ok(Answer(api.core.ask(|reply| Request::FolderConfirm { name, caller, reply }).await?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MaybeName {
+    name: Option<String>,
+}
+
+async fn folder_status(
+    State(api): State<Api>,
+    Parameters(MaybeName { name }): Parameters<MaybeName>,
+) -> Result<FolderStatus> {
+    Ok(Answer(api.core.ask(|reply| Request::FolderStatus { name, reply }).await?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Prefix {
+    #[serde(default)]
+    prefix: String,
+}
+
+async fn documents(State(api): State<Api>, Parameters(Prefix { prefix }): Parameters<Prefix>) -> Result<Documents> {
+    Ok(Answer(api.core.ask(|reply| Request::Documents { prefix, reply }).await?))
+}
+
+async fn conflicts(State(api): State<Api>, Parameters(Prefix { prefix }): Parameters<Prefix>) -> Result<Conflicts> {
+    Ok(Answer(api.core.ask(|reply| Request::Conflicts { prefix, reply }).await?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Page {
+    #[serde(default)]
+    prefix: String,
+    after: Option<String>,
+}
+
+async fn keys(State(api): State<Api>, Parameters(Page { prefix, after }): Parameters<Page>) -> Result<Keys> {
+    Ok(Answer(api.core.ask(|reply| Request::Keys { prefix, after, reply }).await?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Address {
+    address: String,
+}
+
+async fn get_value(State(api): State<Api>, Parameters(Address { address }): Parameters<Address>) -> Result<Entry> {
+    Ok(Answer(api.core.ask(|reply| Request::Get { address, reply }).await?))
+}
+
+async fn put_value(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    Parameters(Address { address }): Parameters<Address>,
+    Document(PutValue { value, kind, expect }): Document<PutValue>,
+) -> Result<PutResult> {
+    Ok(Answer(api.core.ask(|reply| Request::Put { address, value, kind, expect, caller, reply }).await?))
+}
+
+async fn delete(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    Parameters(Address { address }): Parameters<Address>,
+) -> Result<Deleted> {
+    Ok(Answer(api.core.ask(|reply| Request::Delete { address, caller, reply }).await?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Doc {
+    doc: String,
+}
+
+async fn read_file(
+    State(api): State<Api>,
+    Parameters(Doc { doc }): Parameters<Doc>,
+) -> std::result::Result<Response, Failure> {
+    let file = api.core.ask(|reply| Request::ReadFile { doc, reply }).await?;
+    let headers = file_headers(&file)?;
+    Ok((headers, file.bytes).into_response())
+}
+
+fn file_headers(file: &File) -> std::result::Result<HeaderMap, ApiError> {
+    let fields = [
+        ("content-type", "application/octet-stream"),
+        ("murmurate-format", &file.format),
+        ("murmurate-version", &file.version),
+        ("murmurate-executable", &file.executable.to_string()),
+        ("murmurate-conflicts", &file.conflicts.to_string()),
+    ];
+    let mut headers = HeaderMap::new();
+    for (name, text) in fields {
+        let value = HeaderValue::from_str(text);
+        let value = value.map_err(|error| ApiError::internal(format!("describe {}", file.doc), error.to_string()))?;
+        headers.insert(HeaderName::from_static(name), value);
+    }
+    Ok(headers)
+}
+
+async fn write_file(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    Parameters(Doc { doc }): Parameters<Doc>,
+    Raw(bytes): Raw,
+) -> Result<PutResult> {
+    let bytes = bytes.to_vec();
+    Ok(Answer(api.core.ask(|reply| Request::WriteFile { doc, bytes, caller, reply }).await?))
+}
+
+async fn resolve(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    Document(ResolveConflict { address, part, choice }): Document<ResolveConflict>,
+) -> Result<Resolved> {
+    Ok(Answer(api.core.ask(|reply| Request::Resolve { address, part, choice, caller, reply }).await?))
+}

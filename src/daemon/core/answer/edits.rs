@@ -1,0 +1,201 @@
+//! Writes over the API. Each is answered once it is durable here.
+
+use murmurate_client::types::{ApiError, Deleted, ErrorCode, PutResult, ValueType};
+use murmurate_crdt::clock::Dot;
+use murmurate_crdt::document::Written;
+use murmurate_crdt::edit::{Editor, PutOutcome, PutType};
+use murmurate_crdt::id::{DocumentId, Lane};
+use murmurate_crdt::key::{Address, Found, Lookup};
+
+use super::{no_document, no_edit, not_durable, not_found, parse};
+use crate::daemon::core::Core;
+use crate::daemon::core::commits::{Item, Then};
+use crate::daemon::core::documents::Loaded;
+use crate::daemon::core::view;
+use crate::daemon::request::{Caller, Reply};
+
+/// A put, as it was asked for.
+pub(super) struct Put {
+    pub(super) address: String,
+    pub(super) value: String,
+    pub(super) kind: Option<ValueType>,
+    pub(super) expect: Option<String>,
+    pub(super) caller: Caller,
+}
+
+/// A change that was made, or the version that is there already.
+enum Made {
+    Written(Written),
+    Present(Option<Dot>),
+}
+
+impl Core {
+    pub(super) async fn put(&mut self, put: Put, reply: Reply<PutResult>) {
+        let what = format!("put {}", put.address);
+        let editor = self.editor(put.caller.user.clone());
+        let made =
+            parse(&put.address).and_then(|address| Ok((self.make_put(&what, &address, &put, &editor)?, address)));
+        let (made, address) = match made {
+            Ok(made) => made,
+            Err(error) => return drop(reply.send(Err(error))),
+        };
+        let key = view::key_of(&address);
+        self.finish_put(what, address.document, key, made, &editor, reply).await;
+    }
+
+    fn make_put(&mut self, what: &str, address: &Address, put: &Put, editor: &Editor) -> Result<Made, ApiError> {
+        if address.key.is_empty() {
+            let why = "the address has no key";
+            return Err(ApiError::new(ErrorCode::BadAddress, what, why, "put DOC#KEY VALUE, or put DOC @FILE"));
+        }
+        let loaded = self.open_for_write(what, &address.document)?;
+        let rendered = loaded.rendered();
+        if let Some(expect) = &put.expect {
+            let present = rendered.file().and_then(|file| {
+                let Found::Here(path) = Lookup::new(&file.tree).find(&address.key) else { return None };
+                view::dot_at(&loaded.document, &file.epoch, &path)
+            });
+            check_version(what, expect, present)?;
+        }
+        let put_type = put_type(put.kind);
+        let outcome = loaded.document.put(&rendered, &address.key, &put.value, put_type, editor);
+        match outcome {
+            Ok(PutOutcome::Written(written)) => Ok(Made::Written(written)),
+            Ok(PutOutcome::Unchanged(dot)) => Ok(Made::Present(dot)),
+            Err(error) => {
+                self.reload_after(&address.document, &error);
+                Err(no_edit(what.into(), &error))
+            }
+        }
+    }
+
+    /// Commits a put and answers it.
+    async fn finish_put(
+        &mut self,
+        what: String,
+        document: DocumentId,
+        key: String,
+        made: Made,
+        editor: &Editor,
+        reply: Reply<PutResult>,
+    ) {
+        let name = document.to_string();
+        match made {
+            Made::Written(written) => {
+                let result = PutResult::new(name, key, written.dot.to_string(), true);
+                let then = reply_when_durable(what, result, reply);
+                self.commit_own(&document, written, editor, Vec::new(), then).await;
+            }
+            Made::Present(dot) => {
+                // It may have been written just now, and not be durable yet: the answer waits for what is queued.
+                let version = dot.map(|dot| dot.to_string()).unwrap_or_default();
+                let then = reply_when_durable(what, PutResult::new(name, key, version, false), reply);
+                self.commits.push(Item { urgent: true, then, ..Item::default() });
+            }
+        }
+    }
+
+    pub(super) async fn put_file(&mut self, doc: &str, bytes: Vec<u8>, caller: Caller, reply: Reply<PutResult>) {
+        let what = format!("put {doc}");
+        let editor = self.editor(caller.user);
+        let made = parse(doc).and_then(|address| Ok((self.make_file(&what, &address, &bytes, &editor)?, address)));
+        match made {
+            Ok((made, address)) => {
+                self.finish_put(what, address.document, String::new(), made, &editor, reply).await;
+            }
+            Err(error) => drop(reply.send(Err(error))),
+        }
+    }
+
+    fn make_file(&mut self, what: &str, address: &Address, bytes: &[u8], editor: &Editor) -> Result<Made, ApiError> {
+        if !address.key.is_empty() {
+            let why = "a whole file has no key";
+            return Err(ApiError::new(ErrorCode::BadAddress, what, why, "put DOC @FILE, without `#KEY`"));
+        }
+        let loaded = self.open_for_write(what, &address.document)?;
+        let rendered = loaded.rendered();
+        let executable = rendered.file().is_some_and(|file| file.executable);
+        let taken = loaded.document.take_file(&rendered, bytes, executable, Lane::API, editor);
+        match taken {
+            Ok(Some(written)) => Ok(Made::Written(written)),
+            Ok(None) => Ok(Made::Present(view::newest(&loaded.document))),
+            Err(error) => {
+                self.reload_after(&address.document, &error);
+                Err(no_edit(what.into(), &error))
+            }
+        }
+    }
+
+    pub(super) async fn delete(&mut self, address: &str, caller: Caller, reply: Reply<Deleted>) {
+        let what = format!("delete {address}");
+        let editor = self.editor(caller.user);
+        let made = parse(address).and_then(|address| Ok((self.make_delete(&what, &address, &editor)?, address)));
+        match made {
+            Ok((written, address)) => {
+                let key = view::key_of(&address);
+                let result = Deleted::new(address.document.to_string(), key, written.dot.to_string());
+                let then = reply_when_durable(what, result, reply);
+                self.commit_own(&address.document, written, &editor, Vec::new(), then).await;
+            }
+            Err(error) => drop(reply.send(Err(error))),
+        }
+    }
+
+    fn make_delete(&mut self, what: &str, address: &Address, editor: &Editor) -> Result<Written, ApiError> {
+        let loaded = self.open_for_write(what, &address.document)?;
+        let rendered = loaded.rendered();
+        let written = if address.key.is_empty() {
+            loaded.document.delete_file(&rendered, Lane::API, editor)
+        } else {
+            loaded.document.delete_key(&rendered, &address.key, editor)
+        };
+        match written {
+            Ok(Some(written)) => Ok(written),
+            Ok(None) => Err(not_found(what, "there is nothing there")),
+            Err(error) => {
+                self.reload_after(&address.document, &error);
+                Err(no_edit(what.into(), &error))
+            }
+        }
+    }
+
+    /// A document that is about to be written to over the API.
+    fn open_for_write(&mut self, what: &str, document: &DocumentId) -> Result<&mut Loaded, ApiError> {
+        self.refuse_if_broken(what)?;
+        self.tell_watchers_before(document);
+        self.documents.get_for_change(document).map_err(|error| no_document(what.into(), &error))
+    }
+
+    /// After a storage error nothing is written any more.
+    pub(super) fn refuse_if_broken(&self, what: &str) -> Result<(), ApiError> {
+        match &self.store_problem {
+            Some(why) => Err(not_durable(what.into(), why.clone())),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Answers once the item it goes with is durable.
+pub(super) fn reply_when_durable<T: Send + 'static>(what: String, result: T, reply: Reply<T>) -> Then {
+    Then::Reply(Box::new(move |durable| {
+        let _ = reply.send(durable.map(|()| result).map_err(|why| not_durable(what, why)));
+    }))
+}
+
+fn check_version(what: &str, expect: &str, present: Option<Dot>) -> Result<(), ApiError> {
+    let present = present.map(|dot| dot.to_string()).unwrap_or_default();
+    let expect = murmurate_client::types::token_version(expect);
+    if expect == present {
+        return Ok(());
+    }
+    let why = if present.is_empty() { "there is no value".into() } else { format!("the present version is {present}") };
+    Err(ApiError::new(ErrorCode::VersionDiffers, what, why, "read the present value and decide again"))
+}
+
+pub(super) fn put_type(kind: Option<ValueType>) -> PutType {
+    match kind {
+        None | Some(ValueType::Unknown | ValueType::Deleted | ValueType::Bytes) => PutType::Automatic,
+        Some(ValueType::String) => PutType::String,
+        Some(kind) => PutType::Literal(kind.name()),
+    }
+}

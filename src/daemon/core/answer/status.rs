@@ -1,0 +1,191 @@
+//! How this host and the others fare.
+
+use std::time::Duration;
+
+use murmurate_client::types::{
+    Converged, ErrorCode, Lagging, Member, MemberCounts, MemberState, Members, Problem, Status, StoreHealth, V1,
+};
+use murmurate_crdt::id::DocumentId;
+use murmurate_crdt::limits;
+use murmurate_protocol::{Member as Peer, MemberState as PeerState};
+
+use crate::daemon::core::Core;
+
+impl Core {
+    pub(super) fn status(&self) -> Status {
+        let converged = self.convergence();
+        let uptime = self.environment.monotonic().saturating_sub(self.started);
+        Status {
+            v: V1,
+            node: self.identity.name.clone(),
+            id: self.identity.node.to_string(),
+            mesh: self.identity.mesh.to_string(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            address: self.identity.address.clone(),
+            started: murmurate_client::types::Time::from_ms(self.started_ms),
+            uptime_ms: milliseconds(uptime),
+            members: self.member_counts(),
+            in_step: converged.converged,
+            folders: self.folder_list().folders,
+            held: self.held_files(),
+            conflicts: self.conflicted.values().map(|count| *count as u64).sum(),
+            store: self.store_health(),
+            problems: self.problems(),
+        }
+    }
+
+    fn store_health(&self) -> StoreHealth {
+        StoreHealth {
+            healthy: self.store_problem.is_none(),
+            problem: self.store_problem.clone(),
+            documents: self.durable.len() as u64,
+            changes: self.durable.values().map(murmurate_crdt::clock::VersionVector::changes).sum(),
+            bytes: None,
+        }
+    }
+
+    fn problems(&self) -> Vec<Problem> {
+        let problem = |code, what: String, why: String, try_: &str| Problem { code, what, why, try_: try_.into() };
+        let frozen = self.documents.frozen().iter().map(|(document, why)| {
+            let try_ = "read the log; the other documents go on";
+            problem(ErrorCode::Frozen, format!("{document} takes no changes"), why.clone(), try_)
+        });
+        let grown = self.durable.iter().filter(|(_, vector)| vector.changes() > limits::CHANGES_PER_DOCUMENT_ALARM);
+        let grown = grown.map(|(document, vector)| {
+            let why = format!("it has {} changes, and each is kept", vector.changes());
+            problem(ErrorCode::Limit, format!("{document} has grown"), why, "write it less often")
+        });
+        let refused = self.refusals.iter().map(|(address, why)| {
+            let try_ = "check that host's certificate, mesh and clock";
+            problem(ErrorCode::Denied, format!("a connection with {address} was refused"), why.clone(), try_)
+        });
+        let store = self.store_problem.iter().map(|why| {
+            problem(
+                ErrorCode::Store,
+                "nothing is written".into(),
+                why.clone(),
+                "repair the disk, then start the daemon again",
+            )
+        });
+        store.chain(frozen).chain(grown).chain(refused).collect()
+    }
+
+    /// This host and its peers.
+    pub(super) fn members(&self) -> Members {
+        let mut members: Vec<Member> = self.peers().iter().map(|peer| self.member(peer)).collect();
+        members.push(Member {
+            name: self.identity.name.clone(),
+            id: self.identity.node.to_string(),
+            state: MemberState::Alive,
+            address: self.identity.address.clone(),
+            since: Some(murmurate_client::types::Time::from_ms(self.started_ms)),
+            lag: 0,
+            in_step: true,
+            version: Some(env!("CARGO_PKG_VERSION").into()),
+            is_self: true,
+        });
+        members.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
+        Members { v: V1, members }
+    }
+
+    fn peers(&self) -> Vec<Peer> {
+        self.engine.members(self.environment.monotonic())
+    }
+
+    fn member(&self, peer: &Peer) -> Member {
+        Member {
+            name: peer.name.clone().unwrap_or_else(|| peer.node.to_string()),
+            id: peer.node.to_string(),
+            state: state_of(peer.state),
+            address: self.addresses.get(&peer.node).cloned().unwrap_or_default(),
+            since: Some(self.time(peer.since)),
+            lag: peer.lag_changes,
+            in_step: peer.in_step,
+            version: None,
+            is_self: false,
+        }
+    }
+
+    fn member_counts(&self) -> MemberCounts {
+        let mut counts = MemberCounts { alive: 1, total: 1, in_step: 1, ..MemberCounts::default() };
+        for peer in self.peers() {
+            match peer.state {
+                PeerState::Alive => counts.alive += 1,
+                PeerState::Suspect => counts.suspect += 1,
+                PeerState::Dead => counts.dead += 1,
+                PeerState::Left => continue,
+            }
+            counts.total += 1;
+            counts.in_step += u64::from(peer.state == PeerState::Alive && peer.in_step);
+        }
+        counts
+    }
+
+    /// Who keeps the mesh from having converged.
+    pub(in crate::daemon::core) fn convergence(&self) -> Converged {
+        let mut lagging: Vec<Lagging> = self.peers().iter().filter_map(|peer| self.lagging(peer)).collect();
+        if let Some(why) = self.own_lag() {
+            let host = self.identity.name.clone();
+            lagging.push(Lagging { host, state: MemberState::Alive, lag: 0, why });
+        }
+        lagging.sort_by(|a, b| a.host.cmp(&b.host));
+        Converged::of(lagging)
+    }
+
+    fn lagging(&self, peer: &Peer) -> Option<Lagging> {
+        let why = match peer.state {
+            PeerState::Left => return None,
+            PeerState::Alive if peer.in_step => return None,
+            PeerState::Alive => "it holds other changes than this host",
+            PeerState::Suspect => "it doesn't answer",
+            PeerState::Dead => "it is taken to be away",
+        };
+        let member = self.member(peer);
+        Some(Lagging { host: member.name, state: member.state, lag: peer.lag_changes, why: why.into() })
+    }
+
+    /// Why this host itself isn't through yet.
+    fn own_lag(&self) -> Option<String> {
+        if !self.commits.is_idle() {
+            return Some("changes are on their way to the disk".into());
+        }
+        let scanning = self.folders.kept.iter().find(|(_, folder)| !folder.scanned && !folder.stopped);
+        if let Some((name, _)) = scanning {
+            return Some(format!("the folder {name} is being scanned"));
+        }
+        let writing = self.behind().map(|document| format!("{document} is being written"));
+        writing.or_else(|| (!self.dirty.is_empty()).then(|| "documents are being rendered".into()))
+    }
+
+    /// Tells those who wait for convergence, where it changed.
+    pub(in crate::daemon::core) fn publish_converged(&self) {
+        let converged = self.convergence();
+        self.converged.send_if_modified(|present| {
+            let differs = *present != converged;
+            if differs {
+                *present = converged;
+            }
+            differs
+        });
+    }
+
+    /// How a document is merged, if it is in memory or cheap to say.
+    pub(super) fn format_of(&self, document: &DocumentId) -> Option<String> {
+        let slot = self.folders.kept.get(document.folder())?.slots.get(document.path())?;
+        let rendered = slot.base.rendered.as_ref()?;
+        rendered.file().map(|file| file.format().name().into())
+    }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn state_of(state: PeerState) -> MemberState {
+    match state {
+        PeerState::Alive => MemberState::Alive,
+        PeerState::Suspect => MemberState::Suspect,
+        PeerState::Dead => MemberState::Dead,
+        PeerState::Left => MemberState::Left,
+    }
+}

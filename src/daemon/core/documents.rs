@@ -1,0 +1,217 @@
+//! The documents in memory: loaded when asked for, evicted when many others were used since.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use murmurate_crdt::clock::Dot;
+use murmurate_crdt::conflict::{self, Conflict};
+use murmurate_crdt::document::{ApplyError, Document, LoadError};
+use murmurate_crdt::envelope::SignedEnvelope;
+use murmurate_crdt::id::DocumentId;
+use murmurate_crdt::register::Register;
+use murmurate_crdt::render::Rendered;
+
+use crate::daemon::store::{Store, StoreError};
+
+/// Documents kept in memory. At some 100 kB for an ordinary file this bounds them to about 50 MB.
+pub(crate) const LOADED_DOCUMENTS: usize = 512;
+/// Changes after which a document's snapshot is written anew: loading applies at most so many one by one.
+pub(crate) const CHANGES_PER_SNAPSHOT: usize = 256;
+
+/// Why a document can't be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum DocumentError {
+    /// The store can't be read.
+    #[error("the store can't be read: {0}")]
+    Store(String),
+    /// What is stored isn't a document.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// A stored change can't be applied any more.
+    #[error("a stored change can't be applied: {0}")]
+    Apply(#[from] ApplyError),
+    /// It takes no changes until it is repaired.
+    #[error("it is frozen: {0}")]
+    Frozen(String),
+}
+
+impl From<StoreError> for DocumentError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error.to_string())
+    }
+}
+
+/// A document in memory.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) document: Document,
+    rendered: Option<Arc<Rendered>>,
+    conflicts: Option<Arc<Vec<Conflict>>>,
+    /// Changes that are applied but not on disk yet.
+    pending: Vec<SignedEnvelope>,
+    used: u64,
+    since_snapshot: usize,
+}
+
+impl Loaded {
+    fn new(document: Document, since_snapshot: usize) -> Self {
+        Self { document, rendered: None, conflicts: None, pending: Vec::new(), used: 0, since_snapshot }
+    }
+
+    /// What the document's file should be now.
+    pub(crate) fn rendered(&mut self) -> Arc<Rendered> {
+        let document = &self.document;
+        self.rendered.get_or_insert_with(|| Arc::new(document.render())).clone()
+    }
+
+    /// The document's open conflicts.
+    pub(crate) fn conflicts(&mut self) -> Arc<Vec<Conflict>> {
+        let rendered = self.rendered();
+        let document = &self.document;
+        self.conflicts.get_or_insert_with(|| Arc::new(conflict::conflicts(document, &rendered))).clone()
+    }
+
+    /// Takes note of a change that was just written or applied, and isn't on disk yet.
+    pub(crate) fn changed(&mut self, envelope: SignedEnvelope) {
+        self.pending.push(envelope);
+        self.since_snapshot += 1;
+        self.rendered = None;
+        self.conflicts = None;
+    }
+
+    /// A new snapshot, when so many changes came since the last one that it is worth it.
+    pub(crate) fn due_snapshot(&mut self) -> Option<Vec<u8>> {
+        if self.since_snapshot < CHANGES_PER_SNAPSHOT {
+            return None;
+        }
+        self.since_snapshot = 0;
+        match self.document.save() {
+            Ok(snapshot) => Some(snapshot),
+            Err(error) => {
+                tracing::error!(%error, "no snapshot was taken; the changes stay in the log");
+                None
+            }
+        }
+    }
+}
+
+/// All documents of this host.
+pub(crate) struct Documents {
+    store: Arc<dyn Store>,
+    loaded: BTreeMap<DocumentId, Loaded>,
+    frozen: BTreeMap<DocumentId, String>,
+    uses: u64,
+}
+
+impl Documents {
+    pub(crate) fn new(store: Arc<dyn Store>) -> Self {
+        Self { store, loaded: BTreeMap::new(), frozen: BTreeMap::new(), uses: 0 }
+    }
+
+    /// The document, from the store if need be; a new one if nothing is stored.
+    pub(crate) fn get(&mut self, id: &DocumentId) -> Result<&mut Loaded, DocumentError> {
+        if !self.loaded.contains_key(id) {
+            let loaded = load(&*self.store, id, &[])?;
+            self.evict();
+            self.loaded.insert(id.clone(), loaded);
+        }
+        self.uses += 1;
+        let uses = self.uses;
+        let loaded = self.loaded.get_mut(id).ok_or_else(|| DocumentError::Store("it was evicted".into()))?;
+        loaded.used = uses;
+        Ok(loaded)
+    }
+
+    /// The document, if it takes changes.
+    pub(crate) fn get_for_change(&mut self, id: &DocumentId) -> Result<&mut Loaded, DocumentError> {
+        if let Some(why) = self.frozen.get(id) {
+            return Err(DocumentError::Frozen(why.clone()));
+        }
+        self.get(id)
+    }
+
+    /// Applies a change of another host.
+    pub(crate) fn apply(&mut self, envelope: &SignedEnvelope) -> Result<Vec<Register>, DocumentError> {
+        let loaded = self.get_for_change(&envelope.document)?;
+        match loaded.document.apply(envelope) {
+            Ok(registers) => {
+                if !registers.is_empty() {
+                    loaded.changed(envelope.clone());
+                }
+                Ok(registers)
+            }
+            Err(error) => {
+                if !error.left_document_intact() {
+                    self.reload(&envelope.document)?;
+                }
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Reads the document anew, without what was in memory only by mistake.
+    pub(crate) fn reload(&mut self, id: &DocumentId) -> Result<(), DocumentError> {
+        let pending = self.loaded.remove(id).map(|loaded| loaded.pending).unwrap_or_default();
+        let loaded = load(&*self.store, id, &pending)?;
+        self.loaded.insert(id.clone(), loaded);
+        Ok(())
+    }
+
+    /// A change that is applied and not on disk yet.
+    pub(crate) fn pending(&self, id: &DocumentId, dot: Dot) -> Option<SignedEnvelope> {
+        self.loaded.get(id)?.pending.iter().find(|pending| pending.dot == dot).cloned()
+    }
+
+    /// The changes are on disk.
+    pub(crate) fn committed(&mut self, envelopes: &[SignedEnvelope]) {
+        for envelope in envelopes {
+            if let Some(loaded) = self.loaded.get_mut(&envelope.document) {
+                loaded.pending.retain(|pending| pending.dot != envelope.dot);
+            }
+        }
+    }
+
+    /// The document takes no changes any more.
+    pub(crate) fn freeze(&mut self, id: &DocumentId, why: String) {
+        tracing::error!(document = %id, %why, "the document is frozen");
+        self.frozen.insert(id.clone(), why);
+    }
+
+    /// The documents that take no changes, with the reason.
+    pub(crate) fn frozen(&self) -> &BTreeMap<DocumentId, String> {
+        &self.frozen
+    }
+
+    /// Makes room for one more: the least recently used go that have nothing in memory only.
+    fn evict(&mut self) {
+        while self.loaded.len() >= LOADED_DOCUMENTS {
+            let idle = self.loaded.iter().filter(|(_, loaded)| loaded.pending.is_empty());
+            let Some(oldest) = idle.min_by_key(|(_, loaded)| loaded.used).map(|(id, _)| id.clone()) else { return };
+            self.loaded.remove(&oldest);
+        }
+    }
+}
+
+fn load(store: &dyn Store, id: &DocumentId, pending: &[SignedEnvelope]) -> Result<Loaded, DocumentError> {
+    let Some(stored) = store.load(id)? else {
+        return apply_all(Document::new(id.clone()), Vec::new(), pending);
+    };
+    let document = match &stored.snapshot {
+        Some(snapshot) => Document::load(id.clone(), &snapshot.bytes)?,
+        None => Document::new(id.clone()),
+    };
+    apply_all(document, stored.changes, pending)
+}
+
+fn apply_all(
+    mut document: Document,
+    stored: Vec<SignedEnvelope>,
+    pending: &[SignedEnvelope],
+) -> Result<Loaded, DocumentError> {
+    for envelope in stored.iter().chain(pending) {
+        document.apply(envelope)?;
+    }
+    let mut loaded = Loaded::new(document, stored.len());
+    loaded.pending = pending.to_vec();
+    Ok(loaded)
+}

@@ -1,0 +1,316 @@
+//! What this host knows of its folders' files: for each, which content the file was last given or taken from.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use murmurate_crdt::document::Heads;
+use murmurate_crdt::id::{ChangeHash, DocumentId};
+use murmurate_crdt::limits;
+use murmurate_crdt::render::Rendered;
+use murmurate_crdt::wire::{DecodeError, Decoder, Encoder};
+
+use crate::daemon::files::{ContentHash, KnownFile, Receipt, Ticket};
+
+/// Former bases that are kept of a file: an editor that had one open when it was swapped out may still write to it. With
+/// a write every 10 ms these are the last 10 s, and swapped-out files are looked at for 2 s or longer.
+const RECENT_BASES: usize = 1_024;
+/// Of these, how many outlive a restart: they are stored with each write.
+const STORED_BASES: usize = 8;
+/// The version of a base's bytes in the store.
+const BASE_FORMAT: u8 = 1;
+
+/// What a file held when it was last written or read, and at which heads that was: the ground of the next diff.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Base {
+    pub(crate) heads: Heads,
+    /// Of the file's bytes; `None` if there was no file.
+    pub(crate) hash: Option<ContentHash>,
+    pub(crate) executable: bool,
+    /// The render at the heads, once it was needed.
+    pub(crate) rendered: Option<Arc<Rendered>>,
+}
+
+impl Base {
+    /// The base that a render is written as.
+    pub(crate) fn of(rendered: &Arc<Rendered>) -> Self {
+        let file = rendered.file();
+        Self {
+            heads: rendered.heads.clone(),
+            hash: file.map(|file| ContentHash(file.hash)),
+            executable: file.is_some_and(|file| file.executable),
+            rendered: Some(rendered.clone()),
+        }
+    }
+
+    /// Whether both are the same file.
+    pub(crate) fn is_same_file(&self, other: &Self) -> bool {
+        self.hash == other.hash && (self.hash.is_none() || self.executable == other.executable)
+    }
+
+    fn encode(&self, encoder: &mut Encoder) {
+        encoder.varint(self.heads.len() as u64);
+        for head in &self.heads {
+            encoder.raw(&head.0);
+        }
+        match self.hash {
+            Some(hash) => encoder.u8(1 + u8::from(self.executable)).raw(&hash.0),
+            None => encoder.u8(0),
+        };
+    }
+
+    fn decode(decoder: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        let count = decoder.size(limits::DEPENDENCIES, "heads")?;
+        let heads = (0..count).map(|_| decoder.array("head").map(ChangeHash)).collect::<Result<_, _>>()?;
+        let kind = decoder.u8("file")?;
+        let hash = if kind == 0 { None } else { Some(ContentHash(decoder.array("hash")?)) };
+        Ok(Self { heads, hash, executable: kind == 2, rendered: None })
+    }
+}
+
+/// An edit that isn't taken in, because of what is wrong with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Held {
+    pub(crate) line: Option<usize>,
+    pub(crate) column: Option<usize>,
+    pub(crate) why: String,
+    pub(crate) since_ms: u64,
+    /// It isn't in the file any more: a write of the mesh took its place before it was seen.
+    pub(crate) is_late: bool,
+}
+
+/// A write that is under way: first its changes become durable, then the file is replaced.
+#[derive(Debug)]
+pub(crate) struct Writing {
+    pub(crate) ticket: Ticket,
+    pub(crate) target: Base,
+    /// Whether the folder was told.
+    pub(crate) is_sent: bool,
+}
+
+/// One file of a folder.
+#[derive(Debug, Default)]
+pub(crate) struct Slot {
+    pub(crate) base: Base,
+    recent: VecDeque<Base>,
+    /// What the file may hold already, if the daemon ended in the middle of a write.
+    pub(crate) intent: Option<Base>,
+    pub(crate) writing: Option<Writing>,
+    pub(crate) held: Option<Held>,
+    /// Why the last write failed.
+    pub(crate) failed: Option<String>,
+}
+
+impl Slot {
+    /// Whether there is a file, or should be one.
+    pub(crate) fn is_of_note(&self) -> bool {
+        self.base.hash.is_some() || self.held.is_some() || self.writing.is_some() || self.failed.is_some()
+    }
+
+    /// Moves on to a new base and remembers the former one.
+    pub(crate) fn rebase(&mut self, base: Base) {
+        let former = std::mem::replace(&mut self.base, base);
+        self.intent = None;
+        self.remember(former);
+    }
+
+    /// Takes note of a former content, or of one that never stood in the folder, but that its editor goes on from.
+    pub(crate) fn remember(&mut self, mut former: Base) {
+        former.rendered = None;
+        if self.recent.len() == RECENT_BASES {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(former);
+    }
+
+    /// The base whose file had this hash: the present one, a former one, or one that is being written.
+    pub(crate) fn base_with(&self, hash: Option<ContentHash>) -> Option<&Base> {
+        let writing = self.writing.as_ref().map(|writing| &writing.target);
+        let all = std::iter::once(&self.base).chain(self.recent.iter().rev()).chain(writing);
+        all.into_iter().find(|base| base.hash == hash)
+    }
+
+    /// The base of an edit that began from this hash. Where that isn't known any more, the oldest there is: the edit
+    /// becomes concurrent to what came since, and undoes none of it.
+    pub(crate) fn base_of_edit(&self, replaced: Option<ContentHash>) -> &Base {
+        self.base_with(replaced).or(self.recent.front()).unwrap_or(&self.base)
+    }
+
+    /// The slot's bytes for the store.
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut encoder = Encoder::new();
+        encoder.u8(BASE_FORMAT);
+        self.base.encode(&mut encoder);
+        let intent = self.writing.as_ref().map(|writing| &writing.target).or(self.intent.as_ref());
+        encoder.u8(u8::from(intent.is_some()));
+        if let Some(intent) = intent {
+            intent.encode(&mut encoder);
+        }
+        let unstored = self.recent.len().saturating_sub(STORED_BASES);
+        encoder.varint((self.recent.len() - unstored) as u64);
+        self.recent.iter().skip(unstored).for_each(|base| base.encode(&mut encoder));
+        encoder.finish()
+    }
+
+    /// Reads what [`Self::encode`] wrote.
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut decoder = Decoder::new(bytes);
+        if decoder.u8("base format")? != BASE_FORMAT {
+            return Err(DecodeError::Invalid { what: "base format", why: "unknown to this build" });
+        }
+        let base = Base::decode(&mut decoder)?;
+        let intent = if decoder.u8("intent")? == 0 { None } else { Some(Base::decode(&mut decoder)?) };
+        let count = decoder.size(STORED_BASES, "recent bases")?;
+        let recent = (0..count).map(|_| Base::decode(&mut decoder)).collect::<Result<_, _>>()?;
+        decoder.finish()?;
+        Ok(Self { base, intent, recent, ..Self::default() })
+    }
+
+    /// Every content that this file may have had lately.
+    fn recent_hashes(&self) -> impl Iterator<Item = ContentHash> + '_ {
+        self.recent.iter().chain(&self.intent).filter_map(|base| base.hash)
+    }
+}
+
+/// One folder that this host keeps.
+#[derive(Debug, Default)]
+pub(crate) struct Folder {
+    pub(crate) dir: String,
+    /// Where files and mesh differ when the folder joins: take the files.
+    pub(crate) adopt: bool,
+    /// The folder was never scanned to its end.
+    pub(crate) joining: bool,
+    pub(crate) scanned: bool,
+    pub(crate) slots: BTreeMap<String, Slot>,
+    pub(crate) skipped: BTreeMap<String, String>,
+    pub(crate) deletes_held: (BTreeSet<String>, String),
+    pub(crate) trouble: Option<String>,
+    pub(crate) stopped: bool,
+}
+
+impl Folder {
+    /// The files as they were last rendered or taken in.
+    pub(crate) fn known(&self) -> BTreeMap<String, KnownFile> {
+        let known = self.slots.iter().filter_map(|(path, slot)| {
+            let hash = slot.base.hash?;
+            Some((path.clone(), KnownFile { hash, executable: slot.base.executable }))
+        });
+        known.collect()
+    }
+
+    /// Contents that were rendered or taken in lately.
+    pub(crate) fn recent(&self) -> BTreeSet<ContentHash> {
+        self.slots.values().flat_map(Slot::recent_hashes).collect()
+    }
+
+    /// The folder's settings for the store.
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut encoder = Encoder::new();
+        encoder.u8(BASE_FORMAT).text(&self.dir).u8(u8::from(self.adopt)).u8(u8::from(self.joining));
+        encoder.finish()
+    }
+
+    /// Reads what [`Self::encode`] wrote.
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut decoder = Decoder::new(bytes);
+        if decoder.u8("folder format")? != BASE_FORMAT {
+            return Err(DecodeError::Invalid { what: "folder format", why: "unknown to this build" });
+        }
+        let dir = decoder.text(bytes.len(), "directory")?.to_string();
+        let (adopt, joining) = (decoder.u8("adopt")? != 0, decoder.u8("joining")? != 0);
+        decoder.finish()?;
+        Ok(Self { dir, adopt, joining, ..Self::default() })
+    }
+}
+
+/// All folders that this host keeps, by their names in the mesh.
+#[derive(Debug, Default)]
+pub(crate) struct Folders {
+    pub(crate) kept: BTreeMap<String, Folder>,
+    /// The documents whose files are being written.
+    pub(crate) writes: BTreeMap<Ticket, DocumentId>,
+}
+
+impl Folders {
+    /// The slot of a document, if its folder is kept here; made where there is none yet.
+    pub(crate) fn slot(&mut self, document: &DocumentId) -> Option<&mut Slot> {
+        let folder = self.kept.get_mut(document.folder())?;
+        Some(folder.slots.entry(document.path().into()).or_default())
+    }
+
+    /// The document and slot whose write has this ticket; the ticket is used up.
+    pub(crate) fn answered(&mut self, ticket: Ticket) -> Option<(DocumentId, &mut Slot)> {
+        let document = self.writes.remove(&ticket)?;
+        let slot = self.kept.get_mut(document.folder())?.slots.get_mut(document.path())?;
+        Some((document, slot))
+    }
+}
+
+/// The store's key for a folder.
+pub(crate) fn folder_state(name: &str) -> String {
+    format!("folder/{name}")
+}
+
+/// The store's key for a file's base.
+pub(crate) fn slot_state(document: &DocumentId) -> String {
+    format!("base/{document}")
+}
+
+/// An edit found in a swapped-out file, whose copy in staging goes once the edit is durable.
+#[derive(Debug, Clone)]
+pub(crate) struct LateCopy {
+    pub(crate) folder: String,
+    pub(crate) receipt: Receipt,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn base(number: usize) -> Base {
+        let mut hash = [0; 32];
+        hash[..8].copy_from_slice(&(number as u64).to_be_bytes());
+        Base {
+            heads: vec![ChangeHash(hash)],
+            hash: Some(ContentHash(hash)),
+            executable: number.is_multiple_of(2),
+            rendered: None,
+        }
+    }
+
+    #[test]
+    fn slots_are_read_back_with_the_write_that_was_under_way() {
+        let mut slot = Slot { base: base(1), ..Slot::default() };
+        slot.rebase(base(2));
+        slot.writing = Some(Writing { ticket: Ticket(7), target: base(3), is_sent: false });
+        let read = Slot::decode(&slot.encode()).unwrap();
+        assert!(read.base.is_same_file(&base(2)));
+        assert!(read.intent.as_ref().is_some_and(|intent| intent.is_same_file(&base(3))));
+        assert!(read.base_with(base(1).hash).is_some());
+        assert!(Slot::decode(&slot.encode()[..5]).is_err());
+    }
+
+    #[test]
+    fn an_edit_from_an_unknown_content_began_at_the_oldest_base() {
+        let mut slot = Slot { base: base(1), ..Slot::default() };
+        slot.rebase(base(2));
+        slot.rebase(base(3));
+        assert_eq!(slot.base_of_edit(base(2).hash).hash, base(2).hash);
+        assert_eq!(slot.base_of_edit(base(9).hash).hash, base(1).hash);
+        slot.remember(base(9));
+        assert_eq!(slot.base_of_edit(base(9).hash).hash, base(9).hash);
+        assert_eq!(slot.base.hash, base(3).hash);
+    }
+
+    #[test]
+    fn only_so_many_former_bases_are_kept_and_fewer_are_stored() {
+        let mut slot = Slot::default();
+        let last = RECENT_BASES + 10;
+        for number in 0..=last {
+            slot.rebase(base(number));
+        }
+        let knows = |slot: &Slot, number| slot.base_with(base(number).hash).is_some();
+        assert!(knows(&slot, last - RECENT_BASES) && !knows(&slot, last - RECENT_BASES - 1));
+        let read = Slot::decode(&slot.encode()).unwrap();
+        assert!(knows(&read, last - STORED_BASES) && !knows(&read, last - STORED_BASES - 1));
+    }
+}

@@ -1,0 +1,337 @@
+//! Taking in what people did to files: saves, deletes, and edits found in swapped-out files.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use murmurate_crdt::edit::{EditError, Editor};
+use murmurate_crdt::id::{DocumentId, Lane};
+use murmurate_crdt::render::Rendered;
+
+use super::Core;
+use super::commits::{Item, Then};
+use super::folders::{Base, Held, LateCopy, folder_state, slot_state};
+use crate::daemon::files::{ContentHash, FileCommand, FileEvent, Receipt, SaveKind, keep_aside};
+
+/// A file that was saved.
+struct Save {
+    document: DocumentId,
+    bytes: Bytes,
+    hash: ContentHash,
+    executable: bool,
+}
+
+impl Core {
+    /// Starts watching a folder.
+    pub(super) async fn watch_folder(&mut self, name: &str) {
+        let Some(folder) = self.folders.kept.get(name) else { return };
+        let command = FileCommand::AddFolder {
+            folder: name.into(),
+            root: folder.dir.clone().into(),
+            known: folder.known(),
+            recent: folder.recent(),
+            joining: folder.joining,
+        };
+        self.files.push(command);
+    }
+
+    pub(super) async fn take_file_event(&mut self, event: FileEvent) {
+        match event {
+            FileEvent::Saved { folder, path, bytes, hash, executable, kind } => {
+                let Ok(document) = DocumentId::new(&format!("{folder}/{path}")) else { return };
+                self.take_save(Save { document, bytes, hash, executable }, kind).await;
+            }
+            FileEvent::Deleted { folder, path } => self.take_delete(&folder, &path).await,
+            FileEvent::Written { ticket, .. } | FileEvent::Removed { ticket } => self.take_written(ticket).await,
+            FileEvent::WriteFailed { ticket, why } => self.take_write_failed(ticket, &why),
+            FileEvent::Scanned { folder } => self.take_scanned(&folder).await,
+            event => self.take_folder_news(event),
+        }
+    }
+
+    /// What concerns a folder, or files that are no documents.
+    fn take_folder_news(&mut self, event: FileEvent) {
+        let (FileEvent::DeletesHeld { folder: name, .. }
+        | FileEvent::Skipped { folder: name, .. }
+        | FileEvent::SkipEnded { folder: name, .. }
+        | FileEvent::FolderTrouble { folder: name, .. }
+        | FileEvent::FolderRecovered { folder: name }) = &event
+        else {
+            return;
+        };
+        let name = name.clone();
+        let Some(folder) = self.folders.kept.get_mut(&name) else { return };
+        match event {
+            FileEvent::DeletesHeld { paths, why, .. } => {
+                let (former, _) =
+                    std::mem::replace(&mut folder.deletes_held, (paths.into_iter().collect(), why.to_string()));
+                let over = former.into_iter().filter(|path| !folder.deletes_held.0.contains(path));
+                self.dirty.extend(over.filter_map(|path| DocumentId::new(&format!("{name}/{path}")).ok()));
+            }
+            FileEvent::Skipped { path, why, .. } => {
+                tracing::warn!(folder = %name, %path, %why, "left alone");
+                folder.skipped.insert(path, why.to_string());
+            }
+            FileEvent::SkipEnded { path, .. } => {
+                folder.skipped.remove(&path);
+                self.dirty.extend(DocumentId::new(&format!("{name}/{path}")).ok());
+            }
+            FileEvent::FolderTrouble { why, .. } => {
+                tracing::warn!(folder = %name, %why, "trouble with a folder");
+                folder.stopped |= why.stops();
+                folder.trouble = Some(why.to_string());
+                if folder.stopped
+                    && let Some(reply) = self.joining.remove(&name)
+                {
+                    reply.refuse(&name, why.to_string());
+                }
+            }
+            FileEvent::FolderRecovered { .. } => {
+                folder.stopped = false;
+                folder.trouble = None;
+                self.mark_folder_dirty(&name);
+            }
+            _ => {}
+        }
+    }
+
+    /// Every document of the folder is looked at in the next flush.
+    fn mark_folder_dirty(&mut self, name: &str) {
+        self.dirty.extend(self.durable.keys().filter(|document| document.folder() == name).cloned());
+        if let Some(folder) = self.folders.kept.get(name) {
+            let documents = folder.slots.keys().filter_map(|path| DocumentId::new(&format!("{name}/{path}")).ok());
+            self.dirty.extend(documents);
+        }
+    }
+
+    async fn take_scanned(&mut self, name: &str) {
+        let Some(folder) = self.folders.kept.get_mut(name) else { return };
+        folder.scanned = true;
+        folder.joining = false;
+        let states = vec![(folder_state(name), Some(folder.encode()))];
+        self.mark_folder_dirty(name);
+        let reply = self.joining.remove(name);
+        let then = match reply {
+            Some(reply) => {
+                let folder = self.folder_summary(name);
+                Then::Reply(Box::new(move |result| reply.send(folder, result)))
+            }
+            None => Then::Nothing,
+        };
+        self.commits.push(Item { states, urgent: true, then, ..Item::default() });
+    }
+
+    async fn take_save(&mut self, save: Save, kind: SaveKind) {
+        match kind {
+            SaveKind::Edit => self.take_edit(save).await,
+            SaveKind::Late { replaced, receipt } => self.take_late(save, replaced, receipt).await,
+            SaveKind::Joining => self.take_joining(save).await,
+        }
+    }
+
+    async fn take_edit(&mut self, save: Save) {
+        let Some(slot) = self.folders.slot(&save.document) else { return };
+        let saved = |base: &Base| base.hash == Some(save.hash) && base.executable == save.executable;
+        if saved(&slot.base) {
+            slot.held = None;
+            self.dirty.insert(save.document);
+            return;
+        }
+        if let Some(intent) = slot.intent.take_if(|intent| saved(intent)) {
+            // The daemon ended between the exchange and taking note of it.
+            slot.rebase(intent);
+            self.dirty.insert(save.document);
+            return;
+        }
+        let base = slot.base.clone();
+        self.take_in(save, base, None).await;
+    }
+
+    /// An edit that a write of ours swapped out: its editor saw what stood there before.
+    async fn take_late(&mut self, save: Save, replaced: Option<ContentHash>, receipt: Receipt) {
+        let folder = save.document.folder().to_string();
+        let Some(slot) = self.folders.slot(&save.document) else { return };
+        let base = slot.base_of_edit(replaced).clone();
+        self.take_in(save, base, Some(LateCopy { folder, receipt })).await;
+    }
+
+    /// A file that was there when the folder joined: the mesh wins, unless the folder is adopted.
+    async fn take_joining(&mut self, save: Save) {
+        let Ok(loaded) = self.documents.get(&save.document) else { return };
+        let rendered = loaded.rendered();
+        let adopt = self.folders.kept.get(save.document.folder()).is_some_and(|folder| folder.adopt);
+        let Some(slot) = self.folders.slot(&save.document) else { return };
+        match rendered.file() {
+            Some(file) if file.bytes == save.bytes && file.executable == save.executable => {
+                slot.base = Base::of(&rendered);
+                slot.held = None;
+            }
+            Some(_) if !adopt => {
+                let kept = keep_aside(
+                    &self.data_dir,
+                    save.document.folder(),
+                    save.document.path(),
+                    &save.bytes,
+                    self.environment.wall_ms(),
+                );
+                match kept {
+                    Ok(path) => {
+                        tracing::warn!(document = %save.document, kept = %path.display(),
+                            "the mesh has another content; the file's own was kept aside");
+                        slot.base.hash = Some(save.hash);
+                        slot.base.executable = save.executable;
+                    }
+                    Err(error) => {
+                        let why = format!("the mesh has another content, and this one can't be kept aside: {error}");
+                        return self.hold(&save, &Base::default(), why, None, None);
+                    }
+                }
+            }
+            _ => {
+                let base = Base { hash: Some(save.hash), ..Base::of(&rendered) };
+                self.take_in(save, base, None).await;
+                return;
+            }
+        }
+        // Else the next start would take the file for a new one, and a delete of it for none.
+        let states = vec![(slot_state(&save.document), Some(slot.encode()))];
+        self.commits.push(Item { states, ..Item::default() });
+        self.dirty.insert(save.document);
+    }
+
+    /// Makes a change of a saved file, at the heads that its editor saw. Files don't say who edits them: the author is
+    /// the host.
+    async fn take_in(&mut self, save: Save, base: Base, late: Option<LateCopy>) {
+        let editor = self.editor(String::new());
+        self.tell_watchers_before(&save.document);
+        self.cancel_write(&save.document);
+        let seen = match self.rendered_base(&save.document, &base) {
+            Ok(seen) => seen,
+            Err(why) => return self.hold(&save, &base, why, None, late),
+        };
+        let Ok(loaded) = self.documents.get_for_change(&save.document) else {
+            return self.hold(&save, &base, "the document is frozen".into(), None, late);
+        };
+        let taken = loaded.document.take_file(&seen, &save.bytes, save.executable, Lane::FILE, &editor);
+        let written = match taken {
+            Ok(written) => written,
+            Err(EditError::Syntax(error)) => {
+                let place = Some((error.line, error.column));
+                return self.hold(&save, &base, error.message, place, late);
+            }
+            Err(error) => {
+                self.reload_after(&save.document, &error);
+                return self.hold(&save, &base, error.to_string(), None, late);
+            }
+        };
+        let heads = written.as_ref().map_or(seen.heads.clone(), |written| vec![written.hash]);
+        let is_late = late.is_some();
+        let Some(slot) = self.folders.slot(&save.document) else { return };
+        let taken = Base { heads, hash: Some(save.hash), executable: save.executable, rendered: None };
+        if is_late {
+            // Its editor may go on writing where it is.
+            slot.remember(taken);
+            slot.held.take_if(|held| held.is_late);
+        } else {
+            slot.held = None;
+            slot.rebase(taken);
+        }
+        let states = vec![(slot_state(&save.document), Some(slot.encode()))];
+        let then = late.map_or(Then::Nothing, Then::ForgetCopy);
+        match written {
+            Some(written) => self.commit_own(&save.document, written, &editor, states, then).await,
+            None => self.commits.push(Item { states, then, urgent: true, ..Item::default() }),
+        }
+        self.dirty.insert(save.document);
+    }
+
+    /// The render that a base stands for.
+    fn rendered_base(&mut self, document: &DocumentId, base: &Base) -> Result<Arc<Rendered>, String> {
+        if let Some(rendered) = &base.rendered {
+            return Ok(rendered.clone());
+        }
+        let loaded = self.documents.get(document).map_err(|error| error.to_string())?;
+        if loaded.document.heads() == base.heads {
+            return Ok(loaded.rendered());
+        }
+        Ok(Arc::new(loaded.document.render_at(&base.heads)))
+    }
+
+    /// Leaves an edit alone, and says why.
+    fn hold(&mut self, save: &Save, base: &Base, why: String, place: Option<(usize, usize)>, late: Option<LateCopy>) {
+        tracing::warn!(document = %save.document, %why, ?place, "the edit is held");
+        let is_late = late.is_some();
+        let why = late.map_or(why.clone(), |late| self.keep_late(save, late, &why));
+        let since_ms = self.environment.wall_ms();
+        let Some(slot) = self.folders.slot(&save.document) else { return };
+        if is_late {
+            // Its editor may go on writing where it is.
+            slot.remember(Base { hash: Some(save.hash), ..base.clone() });
+        } else if slot.base.hash.is_none() {
+            slot.base = base.clone();
+        }
+        let (line, column) = place.unzip();
+        let held = Held { line, column, why, since_ms, is_late };
+        if !is_late || slot.held.is_none() {
+            slot.held = Some(held);
+        }
+    }
+
+    /// A save that can't be taken in, and that the mesh had replaced meanwhile: it can't stay where it is, so it is kept
+    /// aside. Gives what there is to say of it.
+    fn keep_late(&mut self, save: &Save, late: LateCopy, why: &str) -> String {
+        let (folder, path) = (save.document.folder(), save.document.path());
+        match keep_aside(&self.data_dir, folder, path, &save.bytes, self.environment.wall_ms()) {
+            Ok(kept) => {
+                tracing::warn!(document = %save.document, kept = %kept.display(), "the mesh had replaced the file; the edit was kept aside");
+                self.files.push(FileCommand::Taken { folder: late.folder, receipt: late.receipt });
+                format!("{why}; the mesh had replaced the file meanwhile, what was saved is in {}", kept.display())
+            }
+            Err(error) => {
+                format!("{why}; the mesh had replaced the file meanwhile, and it can't be kept aside: {error}")
+            }
+        }
+    }
+
+    /// A document in which a write failed is read anew.
+    pub(super) fn reload_after(&mut self, document: &DocumentId, error: &EditError) {
+        if matches!(error, EditError::Write(_))
+            && let Err(error) = self.documents.reload(document)
+        {
+            self.documents.freeze(document, error.to_string());
+        }
+    }
+
+    /// A file is gone for good.
+    async fn take_delete(&mut self, folder: &str, path: &str) {
+        let Ok(document) = DocumentId::new(&format!("{folder}/{path}")) else { return };
+        let Some(slot) = self.folders.slot(&document) else { return };
+        slot.held = None;
+        let base = slot.base.clone();
+        if base.hash.is_none() {
+            // It was held from the first: what the mesh has may take its place now.
+            self.dirty.insert(document);
+            return;
+        }
+        let editor = self.editor(String::new());
+        self.tell_watchers_before(&document);
+        self.cancel_write(&document);
+        let Ok(seen) = self.rendered_base(&document, &base) else { return };
+        self.delete_document(&document, &seen, Lane::FILE, &editor).await;
+    }
+
+    async fn delete_document(&mut self, document: &DocumentId, seen: &Rendered, lane: Lane, editor: &Editor) {
+        let Ok(loaded) = self.documents.get_for_change(document) else { return };
+        let written = match loaded.document.delete_file(seen, lane, editor) {
+            Ok(written) => written,
+            Err(error) => return self.reload_after(document, &error),
+        };
+        let heads = written.as_ref().map_or(seen.heads.clone(), |written| vec![written.hash]);
+        let Some(slot) = self.folders.slot(document) else { return };
+        slot.rebase(Base { heads, ..Base::default() });
+        let states = vec![(slot_state(document), Some(slot.encode()))];
+        if let Some(written) = written {
+            self.commit_own(document, written, editor, states, Then::Nothing).await;
+        }
+        self.dirty.insert(document.clone());
+    }
+}

@@ -1,0 +1,222 @@
+//! Those who watch keys: what each is told when a document changed.
+//!
+//! A watcher is told of states, not of operations: between two flushes several changes of a key are one event. What a
+//! document showed before is kept from just before its first change in a turn, and only while somebody watches.
+
+use std::collections::BTreeMap;
+
+use murmurate_client::types::{ApiError, ErrorCode, Event, EventKind, TypedValue, V1};
+use murmurate_crdt::clock::Dot;
+use murmurate_crdt::id::DocumentId;
+use tokio::sync::mpsc;
+
+use super::Core;
+use super::view::{Shown, ShownKey};
+use crate::daemon::request::Watcher;
+
+/// Watches at once: each may cost a queue of events.
+const WATCHES: usize = 256;
+/// Applied changes that a resumed watch is caught up on; further back it is told to read anew.
+const RESUMED_CHANGES: usize = 10_000;
+
+struct Watch {
+    prefix: String,
+    watcher: Watcher,
+    /// The position of the last event it got.
+    last: String,
+}
+
+/// All watches.
+#[derive(Default)]
+pub(super) struct Watches {
+    watches: Vec<Watch>,
+    /// What the documents of this turn showed before it.
+    before: BTreeMap<DocumentId, Shown>,
+}
+
+/// One difference between what was shown and what is.
+struct Difference {
+    kind: EventKind,
+    key: String,
+    value: Option<TypedValue>,
+    dot: Option<Dot>,
+}
+
+impl Core {
+    /// Remembers what a document shows, before it changes.
+    pub(super) fn tell_watchers_before(&mut self, document: &DocumentId) {
+        if self.watches.watches.is_empty() || self.watches.before.contains_key(document) {
+            return;
+        }
+        let shown = self.shown(document);
+        self.watches.before.insert(document.clone(), shown);
+    }
+
+    /// Tells the watchers of a document what is different now.
+    pub(super) fn tell_watchers(&mut self, document: &DocumentId) {
+        let Some(before) = self.watches.before.remove(document) else { return };
+        if self.watches.watches.is_empty() {
+            return;
+        }
+        let now = self.shown(document);
+        let position = self.position();
+        for difference in differences(&before, &now) {
+            let event = self.event(document, difference, &position);
+            self.offer(&event);
+        }
+    }
+
+    /// This store's position in its own order of changes: what a watch can resume from.
+    fn position(&self) -> String {
+        let index = self.store.last_apply_index().unwrap_or(0);
+        format!("{}-{index}", self.store.store_id())
+    }
+
+    fn event(&mut self, document: &DocumentId, difference: Difference, position: &str) -> Event {
+        let origin = difference.dot.map(|dot| self.origin(document, dot));
+        Event {
+            v: V1,
+            kind: difference.kind,
+            doc: document.to_string(),
+            key: difference.key,
+            value: difference.value,
+            host: origin.as_ref().map(|origin| origin.host.clone()),
+            author: origin.as_ref().map(|origin| origin.author.clone()),
+            time: origin.map(|origin| origin.time),
+            version: difference.dot.map(|dot| dot.to_string()),
+            resume: position.into(),
+        }
+    }
+
+    fn offer(&mut self, event: &Event) {
+        let address = address(event);
+        self.watches.watches.retain_mut(|watch| {
+            if !address.starts_with(&watch.prefix) {
+                return !watch.watcher.is_closed();
+            }
+            let goes_on = watch.watcher.offer(event.clone(), &watch.last);
+            watch.last.clone_from(&event.resume);
+            goes_on
+        });
+    }
+
+    /// Starts a watch: with what is there, or with what came since its resume token.
+    pub(super) fn watch(
+        &mut self,
+        prefix: &str,
+        resume: Option<&str>,
+        init: bool,
+    ) -> Result<mpsc::Receiver<Event>, ApiError> {
+        self.watches.watches.retain(|watch| !watch.watcher.is_closed());
+        if self.watches.watches.len() >= WATCHES {
+            let why = format!("{WATCHES} watches are open");
+            return Err(ApiError::new(ErrorCode::Busy, format!("watch {prefix}"), why, "end some of them"));
+        }
+        let (watcher, receiver) = Watcher::new();
+        let position = self.position();
+        let first = match resume {
+            Some(token) => self.events_since(prefix, token, &position),
+            None if init => self.present(prefix, &position),
+            None => Vec::new(),
+        };
+        let mut goes_on = true;
+        for event in first {
+            goes_on = goes_on && watcher.offer(event, &position);
+        }
+        if goes_on {
+            self.watches.watches.push(Watch { prefix: prefix.into(), watcher, last: position });
+        }
+        Ok(receiver)
+    }
+
+    fn present(&mut self, prefix: &str, position: &str) -> Vec<Event> {
+        let mut events = Vec::new();
+        for document in self.matching(prefix) {
+            for (key, shown) in self.shown(&document).keys {
+                let event = self.event(&document, put(EventKind::Init, &key, &shown), position);
+                if address(&event).starts_with(prefix) {
+                    events.push(event);
+                }
+            }
+        }
+        events
+    }
+
+    /// What a resumed watch has to be told: the present state of every key of each document that changed since, or a
+    /// reset where that can't be said.
+    fn events_since(&mut self, prefix: &str, token: &str, position: &str) -> Vec<Event> {
+        let reset = || vec![Event::reset(position.into())];
+        let Some((store, index)) = token.rsplit_once('-') else { return reset() };
+        let Ok(index) = index.parse::<u64>() else { return reset() };
+        let last = self.store.last_apply_index().unwrap_or(0);
+        if store != self.store.store_id().to_string() || index > last {
+            return reset();
+        }
+        let Ok(applied) = self.store.applied_since(index, RESUMED_CHANGES) else { return reset() };
+        if applied.len() == RESUMED_CHANGES {
+            return reset();
+        }
+        let mut since: BTreeMap<DocumentId, Vec<Dot>> = BTreeMap::new();
+        applied.into_iter().for_each(|applied| since.entry(applied.document).or_default().push(applied.dot));
+        let mut events = Vec::new();
+        for (document, dots) in since {
+            let before = self.shown_before(&document, &dots);
+            let now = self.shown(&document);
+            for difference in differences(&before, &now) {
+                let event = self.event(&document, difference, position);
+                if address(&event).starts_with(prefix) {
+                    events.push(event);
+                }
+            }
+        }
+        events
+    }
+
+    /// What a document showed before some changes: at the changes that they build on and that aren't among them.
+    fn shown_before(&mut self, document: &DocumentId, dots: &[Dot]) -> Shown {
+        let Ok(loaded) = self.documents.get(document) else { return Shown::default() };
+        let history = loaded.document.history();
+        let records = dots.iter().filter_map(|dot| history.record(*dot));
+        let new: std::collections::BTreeSet<_> = records.clone().map(|record| record.hash).collect();
+        let tips = loaded.document.heads();
+        let below = records.flat_map(|record| &record.dependencies).chain(&tips).copied();
+        let heads: std::collections::BTreeSet<_> = below.filter(|hash| !new.contains(hash)).collect();
+        let rendered = loaded.document.render_at(&heads.into_iter().collect::<Vec<_>>());
+        match rendered.file() {
+            Some(file) => super::view::FileView::new(&loaded.document, file, &[]).shown(),
+            None => Shown::default(),
+        }
+    }
+}
+
+fn address(event: &Event) -> String {
+    format!("{}#{}", murmurate_crdt::key::percent_encoded(&event.doc), event.key)
+}
+
+fn put(kind: EventKind, key: &str, shown: &ShownKey) -> Difference {
+    Difference { kind, key: key.into(), value: Some(shown.value.clone()), dot: shown.dot }
+}
+
+/// What happened between two states of a document, in the order of the keys.
+fn differences(before: &Shown, now: &Shown) -> Vec<Difference> {
+    let mut found = Vec::new();
+    for (key, shown) in &now.keys {
+        let old = before.keys.get(key);
+        if old.is_none_or(|old| old.value != shown.value || old.dot != shown.dot) {
+            found.push(put(EventKind::Put, key, shown));
+        }
+        let conflicts_before = old.map_or(0, |old| old.conflicts);
+        if shown.conflicts > conflicts_before {
+            found.push(put(EventKind::Conflict, key, shown));
+        } else if shown.conflicts == 0 && conflicts_before > 0 {
+            found.push(put(EventKind::Resolved, key, shown));
+        }
+    }
+    for (key, old) in before.keys.iter().filter(|(key, _)| !now.keys.contains_key(*key)) {
+        found.push(Difference { kind: EventKind::Delete, key: key.clone(), value: None, dot: None });
+        if old.conflicts > 0 {
+            found.push(Difference { kind: EventKind::Resolved, key: key.clone(), value: None, dot: None });
+        }
+    }
+    found
+}

@@ -1,0 +1,158 @@
+//! Bringing files in step with documents: a render is written once all changes in it are durable.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use murmurate_crdt::id::DocumentId;
+use murmurate_crdt::render::Rendered;
+
+use super::Core;
+use super::commits::{Item, Then};
+use super::folders::{Base, Writing, slot_state};
+use crate::daemon::files::{ContentHash, FileCommand, Ticket, WriteFailure};
+
+/// How long until a write is tried again that may succeed by itself.
+const RETRY: Duration = Duration::from_secs(1);
+/// How long until a write is tried again that raced with a save.
+const RACED_RETRY: Duration = Duration::from_millis(20);
+/// How long until a write is tried again that somebody must clear the way for.
+const BLOCKED_RETRY: Duration = Duration::from_secs(10);
+
+impl Core {
+    /// Renders what changed, once: files, watchers, counts of conflicts, snapshots.
+    pub(super) async fn flush(&mut self) {
+        while !self.commits.is_busy()
+            && let Some(document) = self.dirty.pop_first()
+        {
+            let Ok(loaded) = self.documents.get(&document) else { continue };
+            let rendered = loaded.rendered();
+            let conflicts = loaded.conflicts();
+            if let Some(snapshot) = loaded.due_snapshot() {
+                let vector = loaded.document.version();
+                let snapshots = vec![(document.clone(), vector, snapshot)];
+                self.commits.push(Item { snapshots, ..Item::default() });
+            }
+            self.count_conflicts(&document, conflicts.len()).await;
+            self.tell_watchers(&document);
+            self.bring_in_step(&document, &rendered).await;
+        }
+        self.publish_converged();
+    }
+
+    async fn count_conflicts(&mut self, document: &DocumentId, count: usize) {
+        let before =
+            if count == 0 { self.conflicted.remove(document) } else { self.conflicted.insert(document.clone(), count) };
+        if before.unwrap_or(0) != count {
+            let value = (count > 0).then(|| (count as u64).to_be_bytes().to_vec());
+            let states = vec![(format!("conflicts/{document}"), value)];
+            self.commits.push(Item { states, ..Item::default() });
+        }
+    }
+
+    /// Starts a write of the document's file, if it isn't what it should be and nothing stands in the way.
+    async fn bring_in_step(&mut self, document: &DocumentId, rendered: &Arc<Rendered>) {
+        let ticket = self.ticket();
+        let Some(folder) = self.folders.kept.get(document.folder()) else { return };
+        if !folder.scanned || folder.stopped {
+            return;
+        }
+        let Some(slot) = self.folders.slot(document) else { return };
+        if slot.held.as_ref().is_some_and(|held| !held.is_late) || slot.writing.is_some() {
+            return;
+        }
+        let target = Base::of(rendered);
+        if slot.base.is_same_file(&target) {
+            // The file shows what came in meanwhile: an edit of it has seen that.
+            slot.base.heads = target.heads;
+            slot.base.rendered = target.rendered;
+            slot.failed = None;
+            return;
+        }
+        slot.writing = Some(Writing { ticket, target, is_sent: false });
+        let states = vec![(slot_state(document), Some(slot.encode()))];
+        self.folders.writes.insert(ticket, document.clone());
+        let then = Then::WriteFile(document.clone(), ticket);
+        self.commits.push(Item { states, urgent: true, then, ..Item::default() });
+    }
+
+    /// The changes in a render are durable: the file may have it, unless an edit came meanwhile.
+    pub(super) async fn write_file(&mut self, document: &DocumentId, ticket: Ticket, durable: bool) {
+        let again = self.environment.monotonic() + RETRY;
+        let Some(slot) = self.folders.slot(document) else { return };
+        let Some(writing) = slot.writing.as_mut().filter(|writing| writing.ticket == ticket) else { return };
+        let Some(rendered) = writing.target.rendered.clone().filter(|_| durable) else {
+            self.retries.insert(document.clone(), again);
+            return self.cancel_write(document);
+        };
+        writing.is_sent = true;
+        let command = command(document, ticket, &rendered, slot.base.hash);
+        self.files.push(command);
+    }
+
+    /// Gives up a write that hasn't begun: what it would write is not what it should be any more.
+    pub(super) fn cancel_write(&mut self, document: &DocumentId) {
+        let Some(slot) = self.folders.slot(document) else { return };
+        if let Some(writing) = slot.writing.take_if(|writing| !writing.is_sent) {
+            self.folders.writes.remove(&writing.ticket);
+        }
+    }
+
+    /// The file has its new content.
+    pub(super) async fn take_written(&mut self, ticket: Ticket) {
+        let Some((document, slot)) = self.folders.answered(ticket) else { return };
+        let Some(writing) = slot.writing.take() else { return };
+        slot.failed = None;
+        slot.rebase(writing.target);
+        let states = vec![(slot_state(&document), Some(slot.encode()))];
+        self.commits.push(Item { states, ..Item::default() });
+        self.dirty.insert(document);
+    }
+
+    /// The file was left as it was.
+    pub(super) fn take_write_failed(&mut self, ticket: Ticket, why: &WriteFailure) {
+        let now = self.environment.monotonic();
+        let Some((document, slot)) = self.folders.answered(ticket) else { return };
+        slot.writing = None;
+        let after = match why {
+            // What raced was reported before, and is merged by now.
+            WriteFailure::Raced => RACED_RETRY,
+            why if why.may_pass() => RETRY,
+            _ => BLOCKED_RETRY,
+        };
+        if *why != WriteFailure::Raced {
+            let why = why.to_string();
+            // Once: it may be tried every second until a disk has room again.
+            if slot.failed.is_none() {
+                tracing::warn!(%document, %why, "the file could not be written");
+            }
+            slot.failed = Some(why);
+        }
+        self.retries.insert(document, now + after);
+    }
+
+    /// A file that isn't what it should be, and soon will be: nobody has to do anything for it.
+    pub(super) fn behind(&self) -> Option<&DocumentId> {
+        let is_behind = |document: &&DocumentId| {
+            let folder = self.folders.kept.get(document.folder());
+            let slot = folder.and_then(|folder| folder.slots.get(document.path()));
+            slot.is_some_and(|slot| slot.failed.is_none() && slot.held.is_none())
+        };
+        self.folders.writes.values().next().or_else(|| self.retries.keys().find(is_behind))
+    }
+}
+
+fn command(document: &DocumentId, ticket: Ticket, rendered: &Rendered, replaces: Option<ContentHash>) -> FileCommand {
+    let (folder, path) = (document.folder().to_string(), document.path().to_string());
+    match (rendered.file(), replaces) {
+        (None, Some(replaces)) => FileCommand::Delete { ticket, folder, path, replaces },
+        (file, replaces) => FileCommand::Write {
+            ticket,
+            folder,
+            path,
+            bytes: Bytes::from(file.map(|file| file.bytes.clone()).unwrap_or_default()),
+            executable: file.is_some_and(|file| file.executable),
+            replaces,
+        },
+    }
+}

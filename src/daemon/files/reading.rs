@@ -1,0 +1,92 @@
+//! Reads the files that are due, whole and at rest, and reports what is an edit.
+
+use bytes::Bytes;
+use murmurate_crdt::limits::FILE_BYTES;
+
+use super::cache::is_cut_off;
+use super::engine::{Decision, Read};
+use super::filesystem::{Content, Directory, FileError};
+use super::folder::Folder;
+use super::limits::{BYTES_PER_STEP, CLOCK_TICK, READS_PER_STEP};
+use super::message::{ContentHash, FileEvent, KnownFile, SaveKind, SkipReason};
+use super::walk::skip_reason;
+
+/// What a file held, as the core knows it.
+pub(super) fn known_file(content: &Content) -> KnownFile {
+    KnownFile { hash: ContentHash::of(&content.bytes), executable: content.after.executable }
+}
+
+impl Folder {
+    /// Reads what is due, up to the step's budget; the rest stays due.
+    pub(super) fn read_due(&mut self, directory: &dyn Directory) {
+        let mut bytes = 0;
+        for path in self.engine.due(self.now, READS_PER_STEP) {
+            bytes += self.read(directory, &path);
+            if bytes >= BYTES_PER_STEP {
+                return;
+            }
+        }
+    }
+
+    /// Reads one file and tells the core what it should know. Returns how many bytes were read.
+    fn read(&mut self, directory: &dyn Directory, path: &str) -> usize {
+        let disk_path = self.disk_path(path);
+        match directory.read(&disk_path, FILE_BYTES) {
+            Ok(content) => {
+                let length = content.bytes.len();
+                self.take_content(path, content);
+                length
+            }
+            Err(FileError::NotFound | FileError::NotADirectory) if directory.look(&disk_path).is_err() => {
+                self.engine.absent(self.now, path);
+                0
+            }
+            Err(error) => {
+                let found = directory.look_through(&disk_path).ok();
+                let link = self.links.contains_key(path);
+                self.engine.skipped(path, found.map(|found| found.stamp));
+                self.skip(path, skip_reason(&error, link), self.generation);
+                0
+            }
+        }
+    }
+
+    fn take_content(&mut self, path: &str, content: Content) {
+        let file = known_file(&content);
+        let stamp = content.before.stamp;
+        let read = Read {
+            stamp,
+            file,
+            stable: content.before == content.after,
+            cut_off: self.looks_cut_off(path, &content),
+            old: self.age_ms(stamp.changed_ns) > CLOCK_TICK.as_millis(),
+        };
+        let bytes = Bytes::from(content.bytes);
+        match self.engine.read(self.now, path, read) {
+            Decision::Later => return,
+            Decision::Busy => return self.skip(path, SkipReason::Busy, self.generation),
+            Decision::Known => {}
+            Decision::Saved { joining } => {
+                let kind = if joining { SaveKind::Joining } else { SaveKind::Edit };
+                self.save(path, bytes.clone(), file, kind);
+            }
+        }
+        self.end_skip(path);
+        self.cache.put(path, bytes);
+    }
+
+    /// Whether its writer may not be done, by what it holds.
+    fn looks_cut_off(&self, path: &str, content: &Content) -> bool {
+        if let Some(base) = self.cache.get(path) {
+            return is_cut_off(&content.bytes, base);
+        }
+        let fresh = self.age_ms(content.after.stamp.modified_ns) <= CLOCK_TICK.as_millis();
+        content.bytes.is_empty() || (fresh && self.engine.known(path).is_some())
+    }
+
+    pub(super) fn save(&mut self, path: &str, bytes: Bytes, file: KnownFile, kind: SaveKind) {
+        let KnownFile { hash, executable } = file;
+        let (folder, path) = (self.name.clone(), path.to_owned());
+        self.events.push(FileEvent::Saved { folder, path, bytes, hash, executable, kind });
+    }
+}

@@ -1,0 +1,9 @@
+//! Folders on a real directory: most tests step one folder in virtual time, a few run the service with kernel hints.
+
+mod bench;
+mod crashes;
+mod deletes;
+mod races;
+mod reading;
+mod service;
+mod writing;

@@ -1,0 +1,16 @@
+//! The daemon: the core task that owns all documents, and the shells around it.
+
+pub mod api;
+mod core;
+pub mod files;
+pub mod request;
+mod run;
+mod serve;
+pub mod store;
+#[cfg(test)]
+mod tests;
+mod throwaway;
+
+pub use run::{Daemon, DaemonConfig, DaemonError, save_identity};
+pub use serve::run;
+pub use throwaway::{ThrowawayHost, throwaway_mesh};

@@ -1,0 +1,6 @@
+//! The Murmurate daemon and its command line.
+
+pub mod cli;
+pub mod daemon;
+pub mod paths;
+pub mod settings;

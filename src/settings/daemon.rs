@@ -1,0 +1,291 @@
+//! The daemon's settings: `daemon.toml`.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use murmurate_client::types::ApiError;
+use murmurate_net::PeerAddress;
+use serde::Deserialize;
+
+use super::{Setting, Surroundings, bad_setting, file, first, variable};
+
+/// Where the system's daemon has its settings.
+const SYSTEM_FILE: &str = "/etc/murmurate/daemon.toml";
+
+/// The UDP port for the mesh: free of well-known uses, below the range from which systems choose at random.
+const PORT: u16 = 7117;
+
+/// The longest name of a host: a DNS label's, so that it can become one.
+const NAME_BYTES: usize = 63;
+
+/// What is logged by default: each connection, folder and trouble, not each change.
+const LOG: &str = "info";
+
+const KEYS: [&str; 7] = ["name", "data_dir", "runtime_dir", "socket", "listen", "peers", "log"];
+
+/// The file, as it is written.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    name: Option<String>,
+    data_dir: Option<PathBuf>,
+    runtime_dir: Option<PathBuf>,
+    socket: Option<PathBuf>,
+    listen: Option<SocketAddr>,
+    peers: Option<Vec<String>>,
+    log: Option<String>,
+}
+
+/// What the command line says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DaemonFlags {
+    /// The settings file; it must exist then.
+    pub settings: Option<PathBuf>,
+    /// The socket.
+    pub socket: Option<PathBuf>,
+}
+
+/// All settings of a daemon, each with its source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The settings file, there or not.
+    pub file: Setting<PathBuf>,
+    /// This host's name in the mesh. Default: the system's host name up to the first dot, as people call it.
+    pub name: Setting<String>,
+    /// Identity and store. Default: the system's place for state that outlives a reboot, or the user's.
+    pub data_dir: Setting<PathBuf>,
+    /// What must not outlive a reboot or be copied with the data. Default: the system's or user's runtime directory.
+    pub runtime_dir: Setting<PathBuf>,
+    /// The local API's socket. Default: in the runtime directory, where clients look for it.
+    pub socket: Setting<PathBuf>,
+    /// The UDP address for the mesh. Default: all addresses, because a host can't know by which one others reach it.
+    pub listen: Setting<SocketAddr>,
+    /// Hosts to connect to. Default: none; the first host of a mesh has nobody to name.
+    pub peers: Setting<Vec<PeerAddress>>,
+    /// What is logged, as `tracing` filters are written.
+    pub log: Setting<String>,
+}
+
+impl Settings {
+    /// Reads the settings.
+    ///
+    /// # Errors
+    /// When a file that is named isn't there, a setting is unknown, or a value can't be.
+    pub fn load(flags: &DaemonFlags, surroundings: &Surroundings) -> Result<Self, ApiError> {
+        let path = Self::file_path(flags, surroundings)?;
+        let must_exist = flags.settings.is_some() || surroundings.variable("MURMURATE_SETTINGS").is_some();
+        let file: File = file::read(&path.value, must_exist, &KEYS)?;
+        Self::resolve(path, file, flags, surroundings)
+    }
+
+    /// The directory of the node's key and certificates.
+    #[must_use]
+    pub fn identity_dir(&self) -> PathBuf {
+        self.data_dir.value.join("identity")
+    }
+
+    fn file_path(flags: &DaemonFlags, surroundings: &Surroundings) -> Result<Setting<PathBuf>, ApiError> {
+        let flag = flags.settings.clone().map(|path| Setting::new(path, "flag --settings"));
+        let variable = variable(surroundings, "MURMURATE_SETTINGS", |text| Ok(text.into()))?;
+        Ok(first(flag, variable, None, || match surroundings.xdg("XDG_CONFIG_HOME", ".config") {
+            Some(config) if !surroundings.is_root() => {
+                Setting::new(config.join("murmurate/daemon.toml"), "default for a user (XDG_CONFIG_HOME)")
+            }
+            _ => Setting::new(SYSTEM_FILE.into(), "default for the system"),
+        }))
+    }
+
+    fn resolve(
+        path: Setting<PathBuf>,
+        file: File,
+        flags: &DaemonFlags,
+        surroundings: &Surroundings,
+    ) -> Result<Self, ApiError> {
+        let from = Sources { file: &path.value, surroundings };
+        let name = from.pick("MURMURATE_NAME", text, file.name, || default_name(surroundings))?;
+        check_name(&name)?;
+        let data_dir = from.pick_path("MURMURATE_DATA_DIR", file.data_dir, || default_data_dir(surroundings))?;
+        let runtime_dir =
+            from.pick_path("MURMURATE_RUNTIME_DIR", file.runtime_dir, || default_runtime_dir(surroundings))?;
+        let default_socket =
+            || Setting::new(runtime_dir.value.join("murmurate.sock"), "default: in the runtime directory");
+        let socket = match flags.socket.clone() {
+            Some(socket) => Setting::new(socket, "flag --socket"),
+            None => from.pick_path("MURMURATE_SOCKET", file.socket, default_socket)?,
+        };
+        let default_listen = || Setting::new((std::net::Ipv6Addr::UNSPECIFIED, PORT).into(), "default: all addresses");
+        let listen = from.pick("MURMURATE_LISTEN", address, file.listen, default_listen)?;
+        let peers = file.peers.map(|peers| peers_of(peers.iter().map(String::as_str))).transpose();
+        let peers = peers.map_err(|why| {
+            bad_setting(format!("read `peers` in {}", path.value.display()), why, "correct the address")
+        })?;
+        let listed = |text: &str| peers_of(text.split(',').map(str::trim));
+        let peers = from.pick("MURMURATE_PEERS", listed, peers, || Setting::new(Vec::new(), "default: none"))?;
+        let log = from.pick("MURMURATE_LOG", text, file.log, || Setting::new(LOG.to_owned(), "default"))?;
+        Ok(Self { file: path, name, data_dir, runtime_dir, socket, listen, peers, log })
+    }
+}
+
+/// Where settings come from, flags aside.
+struct Sources<'a> {
+    file: &'a Path,
+    surroundings: &'a Surroundings,
+}
+
+impl Sources<'_> {
+    fn pick<T>(
+        &self,
+        name: &str,
+        parse: impl Fn(&str) -> Result<T, String>,
+        field: Option<T>,
+        default: impl FnOnce() -> Setting<T>,
+    ) -> Result<Setting<T>, ApiError> {
+        let field = field.map(|field| Setting::new(field, self.file.display().to_string()));
+        Ok(first(None, variable(self.surroundings, name, parse)?, field, default))
+    }
+
+    /// Paths in a file are relative to it.
+    fn pick_path(
+        &self,
+        name: &str,
+        field: Option<PathBuf>,
+        default: impl FnOnce() -> Setting<PathBuf>,
+    ) -> Result<Setting<PathBuf>, ApiError> {
+        let field = field.map(|path| self.file.parent().map_or(path.clone(), |directory| directory.join(path)));
+        self.pick(name, |text| Ok(text.into()), field, default)
+    }
+}
+
+fn text(text: &str) -> Result<String, String> {
+    Ok(text.to_owned())
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| format!("`{text}` is no address and port, like `[::]:{PORT}` or `10.0.0.1:{PORT}`"))
+}
+
+fn peers_of<'a>(texts: impl Iterator<Item = &'a str>) -> Result<Vec<PeerAddress>, String> {
+    let parse = |text: &str| text.parse().map_err(|error: murmurate_net::address::AddressError| error.to_string());
+    texts.map(parse).collect()
+}
+
+fn check_name(name: &Setting<String>) -> Result<(), ApiError> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if !name.value.is_empty() && name.value.len() <= NAME_BYTES && name.value.chars().all(plain) {
+        return Ok(());
+    }
+    Err(bad_setting(
+        format!("take `{}` as this host's name (from {})", name.value.escape_debug(), name.source),
+        format!("a name has 1 to {NAME_BYTES} letters, digits, `-`, `_` and `.`"),
+        "set `name` in daemon.toml, or MURMURATE_NAME",
+    ))
+}
+
+fn default_name(surroundings: &Surroundings) -> Setting<String> {
+    let label = surroundings.host_name.split('.').next().unwrap_or_default();
+    Setting::new(label.to_owned(), "default: the system's host name")
+}
+
+fn default_data_dir(surroundings: &Surroundings) -> Setting<PathBuf> {
+    match surroundings.xdg("XDG_STATE_HOME", ".local/state") {
+        Some(state) if !surroundings.is_root() => {
+            Setting::new(state.join("murmurate"), "default for a user (XDG_STATE_HOME)")
+        }
+        _ => Setting::new("/var/lib/murmurate".into(), "default for the system"),
+    }
+}
+
+/// Never below the data directory: a copy of that must not bring the runtime directory's records along.
+fn default_runtime_dir(surroundings: &Surroundings) -> Setting<PathBuf> {
+    if surroundings.is_root() {
+        return Setting::new("/run/murmurate".into(), "default for the system");
+    }
+    match surroundings.variable("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|path| path.is_absolute()) {
+        Some(runtime) => Setting::new(runtime.join("murmurate"), "default for a user (XDG_RUNTIME_DIR)"),
+        None => {
+            let path = format!("/tmp/murmurate-{}", surroundings.uid);
+            Setting::new(path.into(), "default for a user without XDG_RUNTIME_DIR")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use murmurate_client::types::ErrorCode;
+
+    use super::*;
+
+    fn surroundings(variables: &[(&str, &str)], uid: u32) -> Surroundings {
+        let variables = variables.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
+        Surroundings { variables, uid, host_name: "web-1.example.org".to_owned() }
+    }
+
+    fn load(text: &str, variables: &[(&str, &str)], socket: Option<&str>) -> Result<Settings, ApiError> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("daemon.toml");
+        fs::write(&path, text).unwrap();
+        let flags = DaemonFlags { settings: Some(path), socket: socket.map(PathBuf::from) };
+        Settings::load(&flags, &surroundings(variables, 1000))
+    }
+
+    #[test]
+    fn flags_go_before_variables_before_the_file_before_defaults() {
+        let text = "socket = '/file'\nname = 'file'\nlog = 'debug'";
+        let settings = load(text, &[("MURMURATE_SOCKET", "/variable"), ("MURMURATE_NAME", "variable")], Some("/flag"));
+        let settings = settings.unwrap();
+        assert_eq!(settings.socket, Setting::new("/flag".into(), "flag --socket"));
+        assert_eq!(settings.name, Setting::new("variable".to_owned(), "MURMURATE_NAME"));
+        assert_eq!(settings.log.value, "debug");
+        assert!(settings.log.source.ends_with("daemon.toml"));
+        assert_eq!(settings.listen.value.port(), PORT);
+    }
+
+    #[test]
+    fn an_unknown_setting_is_named_with_its_place_and_neighbour() {
+        let error = load("name = 'a'\n\n  lisen = '[::]:1'\n", &[], None).unwrap_err();
+        assert_eq!((error.code, error.exit), (ErrorCode::BadSetting, 2));
+        assert!(error.what.ends_with("daemon.toml, line 3, column 3"), "{}", error.what);
+        assert_eq!(error.why, "there is no setting `lisen`");
+        assert_eq!(error.try_, "did you mean `listen`?");
+        assert!(load("bananas = 1", &[], None).unwrap_err().try_.contains("data_dir"));
+    }
+
+    #[test]
+    fn values_that_cannot_be_are_named() {
+        for (text, what) in [
+            ("listen = 'everywhere'", "line 1"),
+            ("peers = ['nowhere']", "peers"),
+            ("name = 'a b'", "a b"),
+            ("name = ''", "name"),
+            ("name = ", "line 1"),
+            ("log = 3", "line 1"),
+        ] {
+            let error = load(text, &[], None).unwrap_err();
+            assert!(error.what.contains(what), "{text}: {error}");
+        }
+        assert!(load("", &[("MURMURATE_PEERS", "a:1, b")], None).is_err());
+    }
+
+    #[test]
+    fn a_file_that_is_named_must_exist() {
+        let flags = DaemonFlags { settings: Some("/nonexistent/daemon.toml".into()), socket: None };
+        assert_eq!(Settings::load(&flags, &surroundings(&[], 0)).unwrap_err().code, ErrorCode::Io);
+    }
+
+    #[test]
+    fn users_have_places_of_their_own() {
+        let file = || Setting::new(PathBuf::from("/f"), "");
+        let resolve = |surroundings| Settings::resolve(file(), File::default(), &DaemonFlags::default(), &surroundings);
+        let root = resolve(surroundings(&[("HOME", "/root"), ("XDG_RUNTIME_DIR", "/run/user/0")], 0)).unwrap();
+        assert_eq!(root.socket.value, Path::new(murmurate_client::SYSTEM_SOCKET));
+        assert_eq!(root.data_dir.value, Path::new("/var/lib/murmurate"));
+        assert_eq!(root.name.value, "web-1");
+        let user = resolve(surroundings(&[("HOME", "/home/a"), ("XDG_RUNTIME_DIR", "/run/user/1")], 1)).unwrap();
+        assert_eq!(user.socket.value, Path::new("/run/user/1/murmurate/murmurate.sock"));
+        assert_eq!(user.data_dir.value, Path::new("/home/a/.local/state/murmurate"));
+        assert_eq!(user.identity_dir(), Path::new("/home/a/.local/state/murmurate/identity"));
+        assert_eq!(resolve(surroundings(&[], 7)).unwrap().runtime_dir.value, Path::new("/tmp/murmurate-7"));
+    }
+}

@@ -1,0 +1,20 @@
+//! What a mesh promises, shown with real daemons: driven through the command line, files and partitions.
+//!
+//! Tests that need network namespaces are skipped by name and reason where they can't run; see `harness/namespace.rs`.
+//! A failing test leaves its directory behind and names it; `MURMURATE_SEED` replays the random ones.
+#![allow(clippy::unwrap_used, reason = "a test stops at what it didn't expect")]
+
+mod harness;
+
+mod certificates;
+mod cli;
+mod crash;
+mod dev;
+mod edits;
+mod folders;
+mod held;
+mod partition;
+mod readers;
+mod restart;
+mod rough;
+mod soak;

@@ -1,0 +1,99 @@
+//! Daemons that were away for a while, and come back with what is on their disks.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::harness::{APP_TOML, Mesh};
+
+const ACTOR_BYTES: usize = 32;
+
+#[test]
+fn a_restart_of_all_hosts_keeps_everything() {
+    let mut mesh = Mesh::start_apart(3);
+    mesh.hosts[0].save("app.toml", APP_TOML);
+    mesh.everywhere("app.toml", APP_TOML);
+    mesh.hosts[1].put("config/app.toml#server.port", "9090");
+    let content = APP_TOML.replace("8080", "9090");
+    mesh.everywhere("app.toml", &content);
+    let version = |mesh: &Mesh| mesh.hosts[2].json(&["get", "config/app.toml#server.port"])["version"].clone();
+    let before = version(&mesh);
+    for host in &mut mesh.hosts {
+        let status = host.stop();
+        assert_eq!(status.code(), Some(0), "a daemon that is asked to end ends well");
+    }
+    mesh.start_all();
+    mesh.everywhere("app.toml", &content);
+    assert_eq!(version(&mesh), before);
+    assert_eq!(mesh.hosts[0].json(&["conflicts"])["conflicts"], serde_json::json!([]));
+}
+
+#[test]
+fn what_was_done_to_files_while_the_daemon_was_down_is_taken_in_at_its_start() {
+    let mut mesh = Mesh::start_apart(3);
+    for (path, content) in [("app.toml", APP_TOML), ("gone.toml", "a = 1\n"), ("stays.toml", "b = 2\n")] {
+        mesh.hosts[0].save(path, content);
+        mesh.everywhere(path, content);
+    }
+    mesh.hosts[2].stop();
+    mesh.hosts[2].save("app.toml", APP_TOML.replace("200", "300"));
+    mesh.hosts[2].save("new.toml", "c = 3\n");
+    fs::remove_file(mesh.hosts[2].path("gone.toml")).unwrap();
+    mesh.hosts[0].put("config/app.toml#server.port", "9090");
+    mesh.hosts[2].start();
+    mesh.everywhere("app.toml", APP_TOML.replace("200", "300").replace("8080", "9090"));
+    mesh.everywhere("new.toml", "c = 3\n");
+    mesh.nowhere("gone.toml");
+    mesh.everywhere("stays.toml", "b = 2\n");
+}
+
+/// The actor that writes a host's puts, by one of its versions.
+fn actor(mesh: &Mesh, host: usize, key: &str) -> String {
+    let version = mesh.hosts[host].json(&["get", key])["version"].as_str().unwrap().to_owned();
+    version[..ACTOR_BYTES].to_owned()
+}
+
+fn copy(from: &Path, to: &Path) {
+    assert!(Command::new("cp").arg("-a").args([from, to]).status().unwrap().success());
+}
+
+#[test]
+fn a_restored_backup_writes_as_a_new_actor_and_wedges_nobody() {
+    let mut mesh = Mesh::start_apart(3);
+    let key = |number: usize| format!("config/app.toml#key_{number}");
+    mesh.hosts[0].put(&key(0), "0");
+    mesh.settle();
+    let backup = mesh.directory.path().join("backup");
+    mesh.hosts[0].stop();
+    copy(&mesh.hosts[0].data(), &backup);
+    mesh.hosts[0].start();
+    let client = mesh.hosts[0].client();
+    for number in 1..=100 {
+        client.put(&key(number), &number.to_string()).unwrap();
+    }
+    mesh.settle();
+    let former = actor(&mesh, 0, &key(100));
+
+    // The backup alone, cut off from those who know better, writes at once.
+    for host in &mut mesh.hosts {
+        host.stop();
+    }
+    fs::remove_dir_all(mesh.hosts[0].data()).unwrap();
+    copy(&backup, &mesh.hosts[0].data());
+    mesh.hosts[0].start();
+    mesh.hosts[0].put(&key(101), "101");
+    assert_ne!(actor(&mesh, 0, &key(101)), former);
+    for host in &mut mesh.hosts[1..] {
+        host.start();
+    }
+    mesh.settle();
+    let text = mesh.same_everywhere("app.toml", |text| text.lines().count() == 102);
+    let table: toml::Table = toml::from_str(&text).unwrap();
+    for number in 0..=101 {
+        assert_eq!(table[&format!("key_{number}")].as_integer(), Some(number));
+    }
+    for host in &mesh.hosts {
+        let problems = host.client().ask(|mesh| mesh.status()).unwrap().problems;
+        assert!(problems.is_empty(), "{}: {problems:?}", host.name);
+    }
+}
