@@ -2,5 +2,6 @@
 
 pub mod cli;
 pub mod daemon;
+pub mod host_facts;
 pub mod paths;
 pub mod settings;

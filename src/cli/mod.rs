@@ -7,15 +7,19 @@
 //! ```
 
 mod ask;
+mod completions;
 mod conflicts;
 mod context;
+mod debug;
 mod del;
 mod dev;
+mod doctor;
 mod failure;
 mod folder;
 mod get;
 mod input;
 mod ls;
+mod man;
 mod members;
 mod paths;
 mod put;
@@ -91,6 +95,15 @@ enum Command {
     Resolve(resolve::Resolve),
     /// Wait for the mesh
     Wait(wait::Wait),
+    /// Check this host: a line for each thing that must be right, with its fix
+    Doctor(doctor::Doctor),
+    /// Look into the daemon: its log, and what a bug report needs
+    #[command(subcommand)]
+    Debug(debug::Debug),
+    /// Print a shell's completion script
+    Completions(completions::Completions),
+    /// Print or write the manual pages
+    Man(man::Man),
     /// Print every path that is used, with its source
     Paths(paths::Paths),
     /// Print the version
@@ -145,6 +158,10 @@ async fn carry_out(command: Command, context: &Context) -> Result<(), Stop> {
         Command::Conflicts(verb) => verb.run(context).await,
         Command::Resolve(verb) => verb.run(context).await,
         Command::Wait(verb) => verb.run(context).await,
+        Command::Doctor(verb) => verb.run(context).await,
+        Command::Debug(verb) => verb.run(context).await,
+        Command::Completions(verb) => verb.run(context),
+        Command::Man(verb) => verb.run(context),
         Command::Paths(verb) => verb.run(context),
         Command::Version(verb) => verb.run(context),
         Command::Dev(verb) => verb.run(context).await,

@@ -3,14 +3,18 @@
 pub mod api;
 mod core;
 pub mod files;
+mod heartbeat;
+mod log;
 pub mod request;
 mod run;
 mod serve;
+mod service_manager;
 pub mod store;
 #[cfg(test)]
 mod tests;
 mod throwaway;
 
+pub use log::Log;
 pub use run::{Daemon, DaemonConfig, DaemonError, save_identity};
 pub use serve::run;
 pub use throwaway::{ThrowawayHost, throwaway_mesh};

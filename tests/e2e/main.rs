@@ -6,6 +6,7 @@
 
 mod harness;
 
+mod care;
 mod certificates;
 mod cli;
 mod crash;
@@ -17,4 +18,5 @@ mod partition;
 mod readers;
 mod restart;
 mod rough;
+mod service;
 mod soak;

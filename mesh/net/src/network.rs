@@ -27,7 +27,7 @@ use crate::class::Class;
 use crate::close::{CloseCode, DisconnectReason, close};
 use crate::connection::greeting::{Greeting, GreetingError, Instance};
 use crate::connection::registry::Registry;
-use crate::connection::{self, SendOutcome};
+use crate::connection::{self, PathStats, SendOutcome};
 use crate::dial::{self, Dialled};
 use crate::environment::Environment;
 use crate::event::{EventSender, NetworkEvent, NetworkEvents, channel};
@@ -196,6 +196,12 @@ impl NetworkHandle {
     #[must_use]
     pub fn connected(&self) -> Vec<NodeId> {
         self.shared.registry.all().into_iter().map(|(peer, _)| peer).collect()
+    }
+
+    /// How the way to each connected peer is, in the order of node ids.
+    #[must_use]
+    pub fn paths(&self) -> Vec<PathStats> {
+        self.shared.registry.paths()
     }
 
     /// Sends what is queued, then closes all connections and the socket. Takes at most about a second and a half.

@@ -12,6 +12,7 @@ mod answer;
 mod caller;
 mod connections;
 mod events;
+mod facts;
 mod limits;
 mod routes;
 mod socket;
@@ -25,6 +26,7 @@ use std::sync::Arc;
 use murmurate_client::types::ApiError;
 use tokio::sync::Semaphore;
 
+use crate::daemon::Log;
 use crate::daemon::request::CoreHandle;
 pub use socket::ApiSocket;
 
@@ -39,8 +41,9 @@ pub fn bind(path: &Path) -> Result<ApiSocket, ApiError> {
 
 /// Answers requests until `stop` is ready; then takes no more, lets those under way end for a bounded time, and removes
 /// the socket.
-pub async fn serve(socket: ApiSocket, core: CoreHandle, stop: impl Future<Output = ()>) {
-    let api = Api { core, watches: Arc::new(Semaphore::new(limits::WATCHES)) };
+pub async fn serve(socket: ApiSocket, core: CoreHandle, log: Log, stop: impl Future<Output = ()>) {
+    let api =
+        Api { core, log, watches: Arc::new(Semaphore::new(limits::WATCHES)), measuring: Arc::new(Semaphore::new(1)) };
     connections::serve(&socket, routes::router(api), stop).await;
 }
 
@@ -48,5 +51,7 @@ pub async fn serve(socket: ApiSocket, core: CoreHandle, stop: impl Future<Output
 #[derive(Debug, Clone)]
 struct Api {
     core: CoreHandle,
+    log: Log,
     watches: Arc<Semaphore>,
+    measuring: Arc<Semaphore>,
 }

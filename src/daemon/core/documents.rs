@@ -18,6 +18,9 @@ pub(crate) const LOADED_DOCUMENTS: usize = 512;
 /// Changes after which a document's snapshot is written anew: loading applies at most so many one by one.
 pub(crate) const CHANGES_PER_SNAPSHOT: usize = 256;
 
+/// What is said of a document with two changes of one version, before the version.
+pub(crate) const SAME_VERSION: &str = "two changes with the same version";
+
 /// Why a document can't be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum DocumentError {

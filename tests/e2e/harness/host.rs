@@ -77,10 +77,16 @@ impl Host {
 
     /// Starts the daemon, and waits for nothing.
     pub(crate) fn spawn(&mut self) {
+        self.spawn_with(&[]);
+    }
+
+    /// The same, with these variables in its environment.
+    pub(crate) fn spawn_with(&mut self, variables: &[(&str, &str)]) {
         let program = env!("CARGO_BIN_EXE_murmurate");
         let mut command = self.namespace.as_ref().map_or_else(murmurate, |name| Namespace::command(name, program));
         command.arg("up").arg("--settings").arg(self.settings());
         command.arg("--die-with-parent").arg(std::process::id().to_string());
+        command.envs(variables.iter().copied());
         let log = self.log();
         let daemon = Process::spawn(command, &log, &log);
         self.pid = daemon.pid();

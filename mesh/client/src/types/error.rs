@@ -198,6 +198,8 @@ error_codes! {
     NoIdentity = "E_NO_IDENTITY", Failed;
     /// A daemon ended that should have gone on.
     DaemonEnded = "E_DAEMON_ENDED", Failed;
+    /// Something is wrong with this host.
+    Unhealthy = "E_UNHEALTHY", Failed;
     /// A fault of the program.
     Internal = "E_INTERNAL", Failed;
 }

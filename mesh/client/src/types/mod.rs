@@ -3,7 +3,9 @@
 mod conflicts;
 mod entries;
 mod error;
+mod facts;
 mod folders;
+mod log;
 mod members;
 mod requests;
 mod status;
@@ -16,10 +18,12 @@ mod watch;
 pub use conflicts::{Conflict, ConflictKind, ConflictPart, ConflictValue, Conflicts, Resolved};
 pub use entries::{Deleted, Document, Documents, Entry, File, Key, Keys, PutResult};
 pub use error::{ApiError, ErrorCode, ErrorReply, Exit};
+pub use facts::{CertificateFacts, DiskFacts, Facts, HostFacts, InotifyFacts, PathFacts, SyncFacts, UdpFacts};
 pub use folders::{
     FileState, FileStatus, Folder, FolderAdded, FolderConfirmed, FolderFiles, FolderRemoved, FolderState, FolderStatus,
     Folders,
 };
+pub use log::{LogFilter, LogLines, SetLogFilter};
 pub use members::{Member, MemberState, Members};
 pub use requests::{AddFolder, Choice, PutValue, ResolveConflict};
 pub use status::{MemberCounts, Problem, Status, StoreHealth};

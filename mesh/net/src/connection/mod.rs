@@ -6,9 +6,11 @@
 
 mod frame;
 pub(crate) mod greeting;
+mod path;
 mod queue;
 pub(crate) mod registry;
 
+pub use path::PathStats;
 pub use queue::SendOutcome;
 
 use std::net::SocketAddr;
