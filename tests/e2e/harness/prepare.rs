@@ -9,7 +9,7 @@ use murmurate::daemon::save_identity;
 use murmurate_crdt::id::MeshId;
 use murmurate_net::identity::generate_key;
 use murmurate_net::{Authority, Environment, Identity};
-use murmurate_protocol::Admission;
+use murmurate_protocol::{Fact, Signer, Statement};
 
 use super::Host;
 
@@ -68,7 +68,7 @@ pub(crate) fn prepare(
     Host { name: name.to_owned(), directory: own, folder, socket, address, pid: 0, namespace: None, daemon: None }
 }
 
-fn identity(authority: &Authority, name: &str, certificate: Certificate) -> (Identity, Admission) {
+fn identity(authority: &Authority, name: &str, certificate: Certificate) -> (Identity, Statement) {
     let environment = Environment::system();
     let now_ms = environment.wall_ms();
     let key = generate_key(&mut environment.rng());
@@ -78,6 +78,7 @@ fn identity(authority: &Authority, name: &str, certificate: Certificate) -> (Ide
         Certificate::Expired => now_ms - HOUR_MS,
     };
     let certificate = authority.issue(public_key.as_bytes(), name, now_ms - 2 * HOUR_MS, end_ms).unwrap();
-    let admission = Admission::admit(authority.mesh(), authority.key(), &public_key, name, now_ms).unwrap();
+    let fact = Fact::Admit { key: public_key, name: name.to_owned(), issued_ms: now_ms };
+    let admission = Statement::new(authority.mesh(), Signer::Authority(authority.key()), &fact).unwrap();
     (Identity::new(key, certificate, authority.certificate().clone()).unwrap(), admission)
 }
