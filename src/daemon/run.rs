@@ -17,7 +17,7 @@ use murmurate_crdt::change;
 use murmurate_crdt::envelope::SignedEnvelope;
 use murmurate_net::identity::{self, DirectoryError};
 use murmurate_net::{Environment, Identity, Network, NetworkConfig, PeerAddress, StartError};
-use murmurate_protocol::{Admission, Config, Engine};
+use murmurate_protocol::{Config, Engine, Roots, Statement};
 use tokio::sync::watch;
 
 use super::core::{self, Core, Inputs, Parts};
@@ -84,10 +84,10 @@ impl Daemon {
         let admission = read_admission(&identity_dir, &identity)?;
         let store = open_store(&config.data_dir.join("store"), environment)?;
         let authority = authority_key(&identity, &identity_dir)?;
-        let engine = Engine::new(
-            Config::new(identity.node_id(), identity.mesh(), authority, check_change),
-            environment.monotonic(),
-        );
+        // There is no recovery key yet: the authority's stands in for it.
+        let roots = Roots { authority, recovery: authority };
+        let engine =
+            Engine::new(Config::new(identity.node_id(), identity.mesh(), roots, check_change), environment.monotonic());
         let network_config = NetworkConfig { listen: config.listen, peers: config.peers.clone() };
         let (network, network_events) = Network::start(network_config, identity.clone(), environment.clone())?;
         let address = network.local_address().unwrap_or(config.listen);
@@ -122,7 +122,7 @@ impl Daemon {
     }
 }
 
-fn own_identity(identity: &Identity, admission: Admission, address: SocketAddr) -> core::Identity {
+fn own_identity(identity: &Identity, admission: Statement, address: SocketAddr) -> core::Identity {
     core::Identity {
         mesh: identity.mesh(),
         node: identity.node_id(),
@@ -150,22 +150,19 @@ fn authority_key(identity: &Identity, path: &Path) -> Result<VerifyingKey, Daemo
 }
 
 /// Reads the authority's admission of this node.
-fn read_admission(directory: &Path, identity: &Identity) -> Result<Admission, DaemonError> {
+fn read_admission(directory: &Path, identity: &Identity) -> Result<Statement, DaemonError> {
     let path = directory.join(ADMISSION);
     let bad = |why: String| DaemonError::Admission { path: path.clone(), why };
     let bytes = std::fs::read(&path).map_err(|error| bad(error.to_string()))?;
-    let admission = Admission::decode(bytes).map_err(|error| bad(error.to_string()))?;
-    match admission.admitted() {
-        Some(admitted) if admitted.node() == identity.node_id() => Ok(admission),
-        _ => Err(bad("it admits another node".into())),
-    }
+    let admission = Statement::decode(bytes).map_err(|error| bad(error.to_string()))?;
+    if admission.node() == identity.node_id() { Ok(admission) } else { Err(bad("it admits another node".into())) }
 }
 
 /// Writes an identity directory that a daemon can start with.
 ///
 /// # Errors
 /// When the directory exists already or can't be written.
-pub fn save_identity(data_dir: &Path, identity: &Identity, admission: &Admission) -> Result<(), DaemonError> {
+pub fn save_identity(data_dir: &Path, identity: &Identity, admission: &Statement) -> Result<(), DaemonError> {
     let directory = data_dir.join("identity");
     identity::save(&directory, identity)?;
     let path = directory.join(ADMISSION);

@@ -3,7 +3,7 @@
 use murmurate_crdt::id::MeshId;
 use murmurate_net::identity::generate_key;
 use murmurate_net::{Authority, Environment, Identity};
-use murmurate_protocol::Admission;
+use murmurate_protocol::{Fact, Signer, Statement};
 use rand_core::Rng;
 
 /// How long the hosts' certificates hold: a mesh for trying things out isn't kept for longer.
@@ -17,7 +17,7 @@ pub struct ThrowawayHost {
     /// Its key and certificate.
     pub identity: Identity,
     /// The authority's statement that it is a member.
-    pub admission: Admission,
+    pub admission: Statement,
 }
 
 /// Makes a mesh of hosts with these names.
@@ -40,7 +40,8 @@ fn host(authority: &Authority, name: &str, now_ms: u64, environment: &Environmen
     let certificate = authority
         .issue(public_key.as_bytes(), name, now_ms.saturating_sub(CLOCK_SLACK_MS), now_ms + VALID_MS)
         .map_err(|error| error.to_string())?;
-    let admission = Admission::admit(authority.mesh(), authority.key(), &public_key, name, now_ms)
+    let fact = Fact::Admit { key: public_key, name: name.to_owned(), issued_ms: now_ms };
+    let admission = Statement::new(authority.mesh(), Signer::Authority(authority.key()), &fact)
         .map_err(|error| error.to_string())?;
     let identity =
         Identity::new(key, certificate, authority.certificate().clone()).map_err(|error| error.to_string())?;

@@ -9,13 +9,11 @@ use murmurate::daemon::save_identity;
 use murmurate_crdt::id::MeshId;
 use murmurate_net::identity::generate_key;
 use murmurate_net::{Authority, Environment, Identity};
-use murmurate_protocol::Admission;
+use murmurate_protocol::{Fact, Signer, Statement};
 
 use super::Host;
 
 const HOUR_MS: u64 = 60 * 60 * 1_000;
-/// Certificates hold for so long to both sides of now: a clock that is a day off must not matter to them.
-const VALID_MS: u64 = 30 * 24 * HOUR_MS;
 
 /// What a host's certificate is worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +26,7 @@ pub(crate) enum Certificate {
 /// A new authority over the mesh with this id.
 pub(crate) fn authority(mesh: MeshId) -> Authority {
     let environment = Environment::system();
-    let begins_ms = environment.wall_ms() - VALID_MS;
+    let begins_ms = environment.wall_ms() - 3 * HOUR_MS;
     Authority::throwaway(mesh, &mut environment.rng(), begins_ms).unwrap()
 }
 
@@ -67,30 +65,20 @@ pub(crate) fn prepare(
     );
     fs::write(own.join("daemon.toml"), settings).unwrap();
     let socket = own.join("murmurate.sock");
-    Host {
-        name: name.to_owned(),
-        directory: own,
-        folder,
-        socket,
-        address,
-        pid: 0,
-        namespace: None,
-        launcher: Vec::new(),
-        environment: Vec::new(),
-        daemon: None,
-    }
+    Host { name: name.to_owned(), directory: own, folder, socket, address, pid: 0, namespace: None, daemon: None }
 }
 
-fn identity(authority: &Authority, name: &str, certificate: Certificate) -> (Identity, Admission) {
+fn identity(authority: &Authority, name: &str, certificate: Certificate) -> (Identity, Statement) {
     let environment = Environment::system();
     let now_ms = environment.wall_ms();
     let key = generate_key(&mut environment.rng());
     let public_key = key.verifying_key();
     let end_ms = match certificate {
-        Certificate::Valid => now_ms + VALID_MS,
+        Certificate::Valid => now_ms + 24 * HOUR_MS,
         Certificate::Expired => now_ms - HOUR_MS,
     };
-    let certificate = authority.issue(public_key.as_bytes(), name, now_ms - VALID_MS, end_ms).unwrap();
-    let admission = Admission::admit(authority.mesh(), authority.key(), &public_key, name, now_ms).unwrap();
+    let certificate = authority.issue(public_key.as_bytes(), name, now_ms - 2 * HOUR_MS, end_ms).unwrap();
+    let fact = Fact::Admit { key: public_key, name: name.to_owned(), issued_ms: now_ms };
+    let admission = Statement::new(authority.mesh(), Signer::Authority(authority.key()), &fact).unwrap();
     (Identity::new(key, certificate, authority.certificate().clone()).unwrap(), admission)
 }
