@@ -15,7 +15,8 @@ use ed25519_dalek::VerifyingKey;
 use murmurate_client::types::Converged;
 use murmurate_crdt::change;
 use murmurate_crdt::envelope::SignedEnvelope;
-use murmurate_net::identity::{self, DirectoryError};
+use murmurate_net::environment::Random;
+use murmurate_net::identity::{self, DirectoryError, NewDirectory, generate_key};
 use murmurate_net::{Environment, Identity, Network, NetworkConfig, PeerAddress, StartError};
 use murmurate_protocol::{Admission, Config, Engine};
 use tokio::sync::watch;
@@ -24,9 +25,6 @@ use super::core::{self, Core, Inputs, Parts};
 use super::files::FileService;
 use super::request::{self, CoreHandle};
 use super::store::{Directory, LogOptions, LogStore, Store, StoreError};
-
-/// The file in the identity directory that holds the authority's admission of this node.
-const ADMISSION: &str = "admission";
 
 /// What a daemon needs to know; the settings file says it.
 #[derive(Debug, Clone)]
@@ -144,21 +142,22 @@ fn check_change(envelope: &SignedEnvelope) -> Result<(), String> {
 }
 
 fn authority_key(identity: &Identity, path: &Path) -> Result<VerifyingKey, DaemonError> {
-    let bad = |why: String| DaemonError::Admission { path: path.join("authority.crt"), why };
-    let key = identity.authority_key().map_err(|error| bad(error.to_string()))?;
+    let bad = |why: String| DaemonError::Admission { path: path.join("anchors.crt"), why };
+    let key = identity.anchors().authority_key().map_err(|error| bad(error.to_string()))?;
     VerifyingKey::from_bytes(&key).map_err(|error| bad(error.to_string()))
 }
 
 /// Reads the authority's admission of this node.
 fn read_admission(directory: &Path, identity: &Identity) -> Result<Admission, DaemonError> {
-    let path = directory.join(ADMISSION);
-    let bad = |why: String| DaemonError::Admission { path: path.clone(), why };
-    let bytes = std::fs::read(&path).map_err(|error| bad(error.to_string()))?;
-    let admission = Admission::decode(bytes).map_err(|error| bad(error.to_string()))?;
-    match admission.admitted() {
-        Some(admitted) if admitted.node() == identity.node_id() => Ok(admission),
-        _ => Err(bad("it admits another node".into())),
+    let statements = identity::load_statements(directory)?;
+    let bad = |why: String| DaemonError::Admission { path: directory.join("statements"), why };
+    for bytes in statements {
+        let admission = Admission::decode(bytes).map_err(|error| bad(error.to_string()))?;
+        if admission.admitted().is_some_and(|admitted| admitted.node() == identity.node_id()) {
+            return Ok(admission);
+        }
     }
+    Err(bad("it doesn't admit this node".into()))
 }
 
 /// Writes an identity directory that a daemon can start with.
@@ -166,8 +165,12 @@ fn read_admission(directory: &Path, identity: &Identity) -> Result<Admission, Da
 /// # Errors
 /// When the directory exists already or can't be written.
 pub fn save_identity(data_dir: &Path, identity: &Identity, admission: &Admission) -> Result<(), DaemonError> {
-    let directory = data_dir.join("identity");
-    identity::save(&directory, identity)?;
-    let path = directory.join(ADMISSION);
-    std::fs::write(&path, admission.bytes()).map_err(|error| DaemonError::Admission { path, why: error.to_string() })
+    let new = NewDirectory {
+        identity,
+        issuer_key: &generate_key(&mut Random::system().rng()),
+        issuer_certificate: None,
+        authority_key: None,
+        statements: &[admission.bytes().to_vec()],
+    };
+    Ok(identity::save(&data_dir.join("identity"), &new)?)
 }
