@@ -15,18 +15,16 @@ use ed25519_dalek::VerifyingKey;
 use murmurate_client::types::Converged;
 use murmurate_crdt::change;
 use murmurate_crdt::envelope::SignedEnvelope;
-use murmurate_net::identity::{self, DirectoryError};
+use murmurate_net::environment::Random;
+use murmurate_net::identity::{self, DirectoryError, NewDirectory, generate_key};
 use murmurate_net::{Environment, Identity, Network, NetworkConfig, PeerAddress, StartError};
-use murmurate_protocol::{Config, Engine, Roots, Statement};
+use murmurate_protocol::{Admission, Config, Engine};
 use tokio::sync::watch;
 
 use super::core::{self, Core, Inputs, Parts};
 use super::files::FileService;
 use super::request::{self, CoreHandle};
 use super::store::{Directory, LogOptions, LogStore, Store, StoreError};
-
-/// The file in the identity directory that holds the authority's admission of this node.
-const ADMISSION: &str = "admission";
 
 /// What a daemon needs to know; the settings file says it.
 #[derive(Debug, Clone)]
@@ -84,10 +82,10 @@ impl Daemon {
         let admission = read_admission(&identity_dir, &identity)?;
         let store = open_store(&config.data_dir.join("store"), environment)?;
         let authority = authority_key(&identity, &identity_dir)?;
-        // There is no recovery key yet: the authority's stands in for it.
-        let roots = Roots { authority, recovery: authority };
-        let engine =
-            Engine::new(Config::new(identity.node_id(), identity.mesh(), roots, check_change), environment.monotonic());
+        let engine = Engine::new(
+            Config::new(identity.node_id(), identity.mesh(), authority, check_change),
+            environment.monotonic(),
+        );
         let network_config = NetworkConfig { listen: config.listen, peers: config.peers.clone() };
         let (network, network_events) = Network::start(network_config, identity.clone(), environment.clone())?;
         let address = network.local_address().unwrap_or(config.listen);
@@ -122,7 +120,7 @@ impl Daemon {
     }
 }
 
-fn own_identity(identity: &Identity, admission: Statement, address: SocketAddr) -> core::Identity {
+fn own_identity(identity: &Identity, admission: Admission, address: SocketAddr) -> core::Identity {
     core::Identity {
         mesh: identity.mesh(),
         node: identity.node_id(),
@@ -144,27 +142,35 @@ fn check_change(envelope: &SignedEnvelope) -> Result<(), String> {
 }
 
 fn authority_key(identity: &Identity, path: &Path) -> Result<VerifyingKey, DaemonError> {
-    let bad = |why: String| DaemonError::Admission { path: path.join("authority.crt"), why };
-    let key = identity.authority_key().map_err(|error| bad(error.to_string()))?;
+    let bad = |why: String| DaemonError::Admission { path: path.join("anchors.crt"), why };
+    let key = identity.anchors().authority_key().map_err(|error| bad(error.to_string()))?;
     VerifyingKey::from_bytes(&key).map_err(|error| bad(error.to_string()))
 }
 
 /// Reads the authority's admission of this node.
-fn read_admission(directory: &Path, identity: &Identity) -> Result<Statement, DaemonError> {
-    let path = directory.join(ADMISSION);
-    let bad = |why: String| DaemonError::Admission { path: path.clone(), why };
-    let bytes = std::fs::read(&path).map_err(|error| bad(error.to_string()))?;
-    let admission = Statement::decode(bytes).map_err(|error| bad(error.to_string()))?;
-    if admission.node() == identity.node_id() { Ok(admission) } else { Err(bad("it admits another node".into())) }
+fn read_admission(directory: &Path, identity: &Identity) -> Result<Admission, DaemonError> {
+    let statements = identity::load_statements(directory)?;
+    let bad = |why: String| DaemonError::Admission { path: directory.join("statements"), why };
+    for bytes in statements {
+        let admission = Admission::decode(bytes).map_err(|error| bad(error.to_string()))?;
+        if admission.admitted().is_some_and(|admitted| admitted.node() == identity.node_id()) {
+            return Ok(admission);
+        }
+    }
+    Err(bad("it doesn't admit this node".into()))
 }
 
 /// Writes an identity directory that a daemon can start with.
 ///
 /// # Errors
 /// When the directory exists already or can't be written.
-pub fn save_identity(data_dir: &Path, identity: &Identity, admission: &Statement) -> Result<(), DaemonError> {
-    let directory = data_dir.join("identity");
-    identity::save(&directory, identity)?;
-    let path = directory.join(ADMISSION);
-    std::fs::write(&path, admission.bytes()).map_err(|error| DaemonError::Admission { path, why: error.to_string() })
+pub fn save_identity(data_dir: &Path, identity: &Identity, admission: &Admission) -> Result<(), DaemonError> {
+    let new = NewDirectory {
+        identity,
+        issuer_key: &generate_key(&mut Random::system().rng()),
+        issuer_certificate: None,
+        authority_key: None,
+        statements: &[admission.bytes().to_vec()],
+    };
+    Ok(identity::save(&data_dir.join("identity"), &new)?)
 }

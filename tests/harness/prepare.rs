@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicU16, Ordering};
 
 use murmurate::daemon::save_identity;
 use murmurate_crdt::id::MeshId;
-use murmurate_net::identity::generate_key;
-use murmurate_net::{Authority, Environment, Identity};
-use murmurate_protocol::{Fact, Signer, Statement};
+use murmurate_net::identity::{ThrowawayMesh, generate_key};
+use murmurate_net::{Environment, Identity};
+use murmurate_protocol::Admission;
 
 use super::Host;
 
@@ -23,11 +23,11 @@ pub(crate) enum Certificate {
     Expired,
 }
 
-/// A new authority over the mesh with this id.
-pub(crate) fn authority(mesh: MeshId) -> Authority {
+/// New keys for the mesh with this id.
+pub(crate) fn authority(mesh: MeshId) -> ThrowawayMesh {
     let environment = Environment::system();
     let begins_ms = environment.wall_ms() - 3 * HOUR_MS;
-    Authority::throwaway(mesh, &mut environment.rng(), begins_ms).unwrap()
+    ThrowawayMesh::new(mesh, &mut environment.rng(), begins_ms).unwrap()
 }
 
 static NEXT_PORT: AtomicU16 = AtomicU16::new(0);
@@ -46,7 +46,7 @@ pub(crate) fn free_address() -> SocketAddr {
 /// Makes a host with everything that a daemon needs to start, laid out as `dev` does it.
 pub(crate) fn prepare(
     directory: &Path,
-    authority: &Authority,
+    authority: &ThrowawayMesh,
     name: &str,
     certificate: Certificate,
     address: SocketAddr,
@@ -68,17 +68,15 @@ pub(crate) fn prepare(
     Host { name: name.to_owned(), directory: own, folder, socket, address, pid: 0, namespace: None, daemon: None }
 }
 
-fn identity(authority: &Authority, name: &str, certificate: Certificate) -> (Identity, Statement) {
+fn identity(mesh: &ThrowawayMesh, name: &str, certificate: Certificate) -> (Identity, Admission) {
     let environment = Environment::system();
     let now_ms = environment.wall_ms();
     let key = generate_key(&mut environment.rng());
-    let public_key = key.verifying_key();
     let end_ms = match certificate {
         Certificate::Valid => now_ms + 24 * HOUR_MS,
         Certificate::Expired => now_ms - HOUR_MS,
     };
-    let certificate = authority.issue(public_key.as_bytes(), name, now_ms - 2 * HOUR_MS, end_ms).unwrap();
-    let fact = Fact::Admit { key: public_key, name: name.to_owned(), issued_ms: now_ms };
-    let admission = Statement::new(authority.mesh(), Signer::Authority(authority.key()), &fact).unwrap();
-    (Identity::new(key, certificate, authority.certificate().clone()).unwrap(), admission)
+    let authority = mesh.authority();
+    let admission = Admission::admit(authority.mesh(), authority.key(), &key.verifying_key(), name, now_ms).unwrap();
+    (mesh.member(key, name, now_ms - 2 * HOUR_MS, end_ms).unwrap(), admission)
 }

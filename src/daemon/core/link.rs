@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use murmurate_crdt::envelope::SignedEnvelope;
 use murmurate_net::NetworkEvent;
+use murmurate_net::join::JoinRefusal;
 use murmurate_protocol::{Class, DocumentRanges, Effect, Event, RequestId};
 
 use super::Core;
@@ -41,6 +42,7 @@ impl Core {
                     self.refusals.insert(address.to_string(), reason.to_string());
                 }
             }
+            NetworkEvent::Join(_, reply) => reply.refuse(JoinRefusal::NotIssuer),
         }
     }
 
