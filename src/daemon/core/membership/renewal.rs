@@ -1,4 +1,5 @@
-//! This host's own certificate: renewed at half of its time, by itself or by any other issuer.
+//! This host's own certificate: renewed at half of its time, by itself or by any other issuer; at once where its issuer was
+//! revoked, because nobody takes it any more.
 
 use std::time::Duration;
 
@@ -46,23 +47,29 @@ impl Core {
     /// When the renewal is to be looked at again, by monotonic time.
     pub(super) fn renewal_wakes(&self) -> Duration {
         let (.., due_ms) = self.certificate_times();
-        let wait = Duration::from_millis(due_ms.saturating_sub(self.environment.wall_ms())).min(LONGEST_WAIT);
+        let wait_ms = if self.is_issuer_revoked() { 0 } else { due_ms.saturating_sub(self.environment.wall_ms()) };
+        let wait = Duration::from_millis(wait_ms).min(LONGEST_WAIT);
         let now = self.environment.monotonic();
         let renewal = &self.membership.renewal;
         if renewal.is_under_way { now + LONGEST_WAIT } else { (now + wait).max(renewal.not_before) }
     }
 
-    /// Renews the certificate when half of its time is over.
+    fn is_issuer_revoked(&self) -> bool {
+        self.engine.roster().is_revoked(self.membership.standing.identity.issuer())
+    }
+
+    /// Renews the certificate when it is time.
     pub(super) async fn renew_if_due(&mut self) {
         let (_, ends_ms, due_ms) = self.certificate_times();
         let now = self.environment.monotonic();
         let renewal = &self.membership.renewal;
-        if self.environment.wall_ms() < due_ms || renewal.is_under_way || now < renewal.not_before {
+        let is_due = self.environment.wall_ms() >= due_ms || self.is_issuer_revoked();
+        if !is_due || renewal.is_under_way || now < renewal.not_before {
             return;
         }
         let validity = Duration::from_millis(ends_ms.saturating_sub(due_ms));
         self.membership.renewal.not_before = now + (validity / 10).clamp(SHORTEST_RETRY, RETRY);
-        if self.engine.roster().revocation(self.identity.node).is_some() {
+        if self.engine.roster().is_revoked(self.identity.node) {
             self.membership.renewal.problem = Some("this host was revoked".to_owned());
             return;
         }
@@ -138,7 +145,7 @@ impl Core {
 async fn ask_all(network: &NetworkHandle, candidates: Vec<Candidate>) -> Result<Vec<CertificateDer<'static>>, String> {
     let mut reasons = Vec::new();
     for Candidate { node, name, addresses } in candidates {
-        match network.renew(addresses, node).await {
+        match network.renew(&addresses, node).await {
             Ok(renewed) => return Ok(renewed.chain),
             Err(error) => reasons.push(reason(&name, &error)),
         }
