@@ -3,6 +3,7 @@
 pub mod api;
 mod core;
 pub mod files;
+pub mod founding;
 mod heartbeat;
 mod log;
 pub mod request;
@@ -15,6 +16,6 @@ mod tests;
 mod throwaway;
 
 pub use log::Log;
-pub use run::{Daemon, DaemonConfig, DaemonError, save_identity};
+pub use run::{Daemon, DaemonConfig, DaemonError};
 pub use serve::run;
 pub use throwaway::{ThrowawayHost, throwaway_mesh};

@@ -28,6 +28,10 @@ fn listen(path: &Path) -> Receiver<String> {
     messages
 }
 
+fn variable(name: &str, value: &str) -> (String, String) {
+    (name.to_owned(), value.to_owned())
+}
+
 /// The messages up to this one.
 fn until(messages: &Receiver<String>, wanted: &str) -> Vec<String> {
     let mut seen = Vec::new();
@@ -47,7 +51,8 @@ fn a_service_manager_hears_of_the_beginning_the_life_and_the_end() {
     let messages = listen(&path);
     let host = &mut mesh.hosts[0];
     host.stop();
-    host.spawn_with(&[("NOTIFY_SOCKET", path.to_str().unwrap()), ("WATCHDOG_USEC", "200000")]);
+    host.environment.extend([variable("NOTIFY_SOCKET", path.to_str().unwrap()), variable("WATCHDOG_USEC", "200000")]);
+    host.spawn();
     let before = until(&messages, "READY=1");
     assert!(before.contains(&"STATUS=1 of 1 hosts alive, no conflicts".to_owned()), "{before:?}");
     assert!(!before.contains(&"WATCHDOG=1".to_owned()), "{before:?}");
@@ -75,7 +80,8 @@ fn settings_that_became_wrong_change_nothing() {
     let messages = listen(&path);
     let host = &mut mesh.hosts[0];
     host.stop();
-    host.spawn_with(&[("NOTIFY_SOCKET", path.to_str().unwrap())]);
+    host.environment.push(variable("NOTIFY_SOCKET", path.to_str().unwrap()));
+    host.spawn();
     until(&messages, "READY=1");
     fs::write(host.settings(), "log = \"loud\"\n").unwrap();
     signal(host.pid, Signal::HUP);

@@ -4,14 +4,17 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use murmurate_client::types::{ApiError, ErrorCode, Facts, FolderStatus, LogLines, Members, Status, Time, V1};
+use murmurate_client::types::{
+    ApiError, ErrorCode, Facts, FolderStatus, KeyStatus, LogLines, Members, Status, Time, V1,
+};
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::redact::{self, Addresses};
 use crate::cli::context::Context;
-use crate::cli::doctor::{Checks, Findings, look};
+use crate::cli::doctor::{Answers, Checks, Findings, look};
 use crate::cli::failure::{self, Stop};
+use crate::cli::host_flags::HostFlags;
 use crate::settings::{Setting, Settings};
 
 #[derive(Debug, Args)]
@@ -21,9 +24,8 @@ pub(in crate::cli) struct Bundle {
     /// Leave the addresses of hosts in; else each is replaced by a name of its own
     #[arg(long)]
     with_addresses: bool,
-    /// The daemon's settings file, where it isn't in its usual place
-    #[arg(long, value_name = "FILE")]
-    settings: Option<PathBuf>,
+    #[command(flatten)]
+    host: HostFlags,
 }
 
 /// What a bug report needs.
@@ -39,6 +41,7 @@ struct Report {
     settings: Value,
     status: Option<Status>,
     members: Option<Members>,
+    keys: Option<KeyStatus>,
     folders: Option<FolderStatus>,
     facts: Option<Facts>,
     doctor: Checks,
@@ -54,7 +57,7 @@ const CONTAINS: [&str; 3] = [
 
 impl Bundle {
     pub(super) async fn run(self, context: &Context) -> Result<(), Stop> {
-        let report = gather(context, self.settings).await;
+        let report = gather(context, self.host).await;
         let text = text(report, self.with_addresses)?;
         if self.file == Path::new("-") {
             return context.print(text);
@@ -65,8 +68,8 @@ impl Bundle {
     }
 }
 
-async fn gather(context: &Context, settings_file: Option<PathBuf>) -> Report {
-    let findings = Findings::gather(context, settings_file).await;
+async fn gather(context: &Context, host: HostFlags) -> Report {
+    let findings = Findings::gather(context, host).await;
     let doctor = look(&findings);
     let mesh = context.mesh().await.ok();
     let (folders, log) = match &mesh {
@@ -78,8 +81,10 @@ async fn gather(context: &Context, settings_file: Option<PathBuf>) -> Report {
         Ok(answers) => (Some(answers), None),
         Err(error) => (None, Some(error)),
     };
-    let (status, members, facts) = answers
-        .map_or((None, None, None), |answers| (Some(answers.status), Some(answers.members), Some(answers.facts)));
+    let (status, members, keys, facts) = match answers {
+        Some(Answers { status, members, keys, facts }) => (Some(status), Some(members), Some(keys), Some(facts)),
+        None => (None, None, None, None),
+    };
     let made = context.view().now;
     let version = env!("CARGO_PKG_VERSION");
     Report {
@@ -91,6 +96,7 @@ async fn gather(context: &Context, settings_file: Option<PathBuf>) -> Report {
         settings,
         status,
         members,
+        keys,
         folders,
         facts,
         doctor,
@@ -113,6 +119,8 @@ fn settings(settings: &Result<Settings, ApiError>) -> Value {
             "socket": path(&settings.socket),
             "listen": shown(&settings.listen, ToString::to_string),
             "peers": shown(&settings.peers, |peers| peers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
+            "advertise": shown(&settings.advertise, |addresses| format!("{addresses:?}")),
+            "certificate_validity": shown(&settings.certificate_validity, |validity| format!("{validity:?}")),
             "log": shown(&settings.log, String::clone),
         }),
         // Its line may be quoted in it.
@@ -171,6 +179,7 @@ mod tests {
             settings: settings(&findings.settings),
             status: Some(answers.status),
             members: Some(answers.members),
+            keys: Some(answers.keys),
             folders: Some(FolderStatus { v: V1, folders: vec![folders] }),
             facts: Some(answers.facts),
             doctor,

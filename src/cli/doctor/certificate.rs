@@ -1,6 +1,6 @@
 //! This host's certificate: others refuse the host once it has ended.
 
-use murmurate_client::types::{CertificateFacts, Time};
+use murmurate_client::types::{CertificateStatus, Time};
 
 use super::check::Check;
 use super::findings::Findings;
@@ -10,24 +10,24 @@ const NAME: &str = "certificate";
 /// Renewed when half of the time is over; below a quarter, that has failed for long.
 const LATE: u64 = 4;
 const FIX: &str =
-    "see that a host that issues certificates is up and reached: `murmurate members`; look into the daemon's log";
+    "see that a host that issues certificates is up and reached: `murmurate keys status`, `murmurate members`";
 
 pub(super) fn check(findings: &Findings) -> Check {
-    let Some(facts) = findings.facts() else { return Check::without_daemon(NAME) };
-    match facts.certificate {
-        Some(certificate) => judge(certificate, facts.host.now),
-        None => Check::skipped(NAME, "its end isn't known"),
+    match (findings.key_status(), &findings.host) {
+        (Some(keys), Some(host)) => judge(&keys.certificate, host.now),
+        _ => Check::without_daemon(NAME),
     }
 }
 
-fn judge(certificate: CertificateFacts, now: Time) -> Check {
-    let CertificateFacts { not_before, not_after } = certificate;
-    if now.as_ms() >= not_after.as_ms() {
-        let since = span(now.as_ms() - not_after.as_ms());
-        return Check::bad(NAME, format!("ended {since} ago, at {not_after}: other hosts refuse this one"), FIX);
+fn judge(certificate: &CertificateStatus, now: Time) -> Check {
+    let CertificateStatus { begins, ends, problem, .. } = certificate;
+    let why = problem.as_ref().map(|problem| format!("; it wasn't renewed: {problem}")).unwrap_or_default();
+    if now.as_ms() >= ends.as_ms() {
+        let since = span(now.as_ms() - ends.as_ms());
+        return Check::bad(NAME, format!("ended {since} ago, at {ends}: other hosts refuse this one{why}"), FIX);
     }
-    let (left_ms, all_ms) = (not_after.as_ms() - now.as_ms(), not_after.as_ms().saturating_sub(not_before.as_ms()));
-    let found = format!("{} left, until {not_after}", span(left_ms));
+    let (left_ms, all_ms) = (ends.as_ms() - now.as_ms(), ends.as_ms().saturating_sub(begins.as_ms()));
+    let found = format!("{} left, until {ends}{why}", span(left_ms));
     if left_ms < all_ms / LATE { Check::warn(NAME, found, FIX) } else { Check::ok(NAME, found) }
 }
 
@@ -42,7 +42,8 @@ mod tests {
         const DAY: u64 = 24 * 3600;
         let after = |seconds| Time::from_ms(now().as_ms() + seconds * 1_000);
         let state = |begun_ago, left| {
-            judge(CertificateFacts { not_before: ago(begun_ago), not_after: after(left) }, now()).state
+            let (begins, ends) = (ago(begun_ago), after(left));
+            judge(&CertificateStatus { begins, ends, renewed_from: ends, problem: None }, now()).state
         };
         assert_eq!(state(10 * DAY, 20 * DAY), State::Ok);
         assert_eq!(state(24 * DAY, 6 * DAY), State::Warn);

@@ -15,8 +15,8 @@ const FIX: &str = "set the clock, and let chrony or systemd-timesyncd keep it";
 
 pub(super) fn check(findings: &Findings) -> Check {
     let Some(host) = &findings.host else { return Check::skipped(NAME, "the settings say where to look") };
-    let certificate = findings.facts().and_then(|facts| facts.certificate);
-    match wrong(host.now, certificate.map(|certificate| certificate.not_before), host.data_changed) {
+    let certificate_begins = findings.key_status().map(|keys| keys.certificate.begins);
+    match wrong(host.now, certificate_begins, host.data_changed) {
         Some(why) => Check::bad(NAME, format!("{}: {why}", host.now), FIX),
         None => Check::ok(NAME, host.now.to_string()),
     }

@@ -7,11 +7,12 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use murmurate_client::Mesh;
-use murmurate_client::types::{ApiError, Facts, HostFacts, Members, Status};
+use murmurate_client::types::{ApiError, Facts, HostFacts, KeyStatus, Members, Status};
 
 use crate::cli::context::Context;
+use crate::cli::host_flags::HostFlags;
 use crate::host_facts;
-use crate::settings::{DaemonFlags, Settings};
+use crate::settings::Settings;
 
 /// All that is judged. Checks read it and look at nothing else.
 pub(in crate::cli) struct Findings {
@@ -35,6 +36,7 @@ pub(in crate::cli) struct Answers {
     pub(in crate::cli) facts: Facts,
     pub(in crate::cli) status: Status,
     pub(in crate::cli) members: Members,
+    pub(in crate::cli) keys: KeyStatus,
 }
 
 /// Who may do what with a file.
@@ -46,10 +48,9 @@ pub(super) struct FileFacts {
 }
 
 impl Findings {
-    pub(in crate::cli) async fn gather(context: &Context, settings_file: Option<PathBuf>) -> Self {
+    pub(in crate::cli) async fn gather(context: &Context, flags: HostFlags) -> Self {
         let daemon = ask(context.mesh().await).await;
-        let flags = DaemonFlags { settings: settings_file, ..DaemonFlags::default() };
-        let settings = Settings::load(&flags, &context.surroundings);
+        let settings = Settings::load(&flags.with_socket(None), &context.surroundings);
         let host = match (&daemon, &settings) {
             (Ok(answers), _) => Some(answers.facts.host.clone()),
             (Err(_), Ok(settings)) => Some(host_facts::look(&settings.data_dir.value)),
@@ -79,6 +80,10 @@ impl Findings {
         self.daemon.as_ref().ok().map(|answers| &answers.status)
     }
 
+    pub(super) fn key_status(&self) -> Option<&KeyStatus> {
+        self.daemon.as_ref().ok().map(|answers| &answers.keys)
+    }
+
     pub(super) fn members(&self) -> Option<&Members> {
         self.daemon.as_ref().ok().map(|answers| &answers.members)
     }
@@ -86,7 +91,12 @@ impl Findings {
 
 async fn ask(mesh: Result<Mesh, ApiError>) -> Result<Answers, ApiError> {
     let mesh = mesh?;
-    Ok(Answers { facts: mesh.facts().await?, status: mesh.status().await?, members: mesh.members().await? })
+    Ok(Answers {
+        facts: mesh.facts().await?,
+        status: mesh.status().await?,
+        members: mesh.members().await?,
+        keys: mesh.key_status().await?,
+    })
 }
 
 fn file(path: &Path) -> io::Result<FileFacts> {

@@ -5,17 +5,14 @@ use super::findings::Findings;
 
 const NAME: &str = "issuers";
 /// One may be away.
-const ENOUGH: u64 = 2;
+const ENOUGH: usize = 2;
 
 pub(super) fn check(findings: &Findings) -> Check {
-    let Some(facts) = findings.facts() else { return Check::without_daemon(NAME) };
-    match facts.issuers {
-        Some(count) if count >= ENOUGH => Check::ok(NAME, format!("{count} hosts issue certificates")),
-        Some(count) => Check::bad(
-            NAME,
-            format!("{count} of at least {ENOUGH} hosts that issue certificates"),
-            "let another host issue certificates, too: `murmurate keys --help`",
-        ),
-        None => Check::skipped(NAME, "they aren't known"),
+    let Some(keys) = findings.key_status() else { return Check::without_daemon(NAME) };
+    let names: Vec<_> = keys.issuers.iter().map(|issuer| &*issuer.name).collect();
+    if names.len() >= ENOUGH {
+        return Check::ok(NAME, names.join(", "));
     }
+    let found = format!("{} of at least {ENOUGH}: {}", names.len(), names.join(", "));
+    Check::bad(NAME, found, "`murmurate keys issuer HOST`, where the authority's key is")
 }

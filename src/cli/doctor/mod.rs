@@ -21,6 +21,7 @@ mod issuers;
 mod keys;
 mod mtu;
 mod peers;
+mod recovery;
 mod refused;
 mod settings;
 mod store;
@@ -30,30 +31,28 @@ pub(super) mod testing;
 mod tests;
 mod udp;
 
-use std::path::PathBuf;
-
 use clap::Args;
 use murmurate_client::types::{ApiError, ErrorCode, V1};
 
 use super::context::Context;
 use super::failure::Stop;
+use super::host_flags::HostFlags;
 use super::table::{Cell, Table};
 use super::view::View;
 use crate::settings::OutputFormat;
 pub(super) use check::{Check, Checks, State};
-pub(super) use findings::Findings;
+pub(super) use findings::{Answers, Findings};
 
 /// Check this host: a line for each thing that must be right, with its fix
 #[derive(Debug, Args)]
 pub(super) struct Doctor {
-    /// The daemon's settings file, where it isn't in its usual place
-    #[arg(long, value_name = "FILE")]
-    settings: Option<PathBuf>,
+    #[command(flatten)]
+    host: HostFlags,
 }
 
 impl Doctor {
     pub(super) async fn run(self, context: &Context) -> Result<(), Stop> {
-        let checks = look(&Findings::gather(context, self.settings).await);
+        let checks = look(&Findings::gather(context, self.host).await);
         context.print(render(&checks, &context.view()))?;
         match bad(&checks) {
             Some(error) => Err(error.into()),
@@ -71,6 +70,7 @@ pub(super) fn look(findings: &Findings) -> Checks {
         clock::check,
         certificate::check,
         issuers::check,
+        recovery::check,
         udp::check,
         mtu::check,
         peers::check,

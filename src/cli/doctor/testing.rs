@@ -20,17 +20,20 @@ pub(in crate::cli) fn well() -> Findings {
         sync: Some(SyncFacts { samples: 11, median_us: 180, worst_us: 1_204 }),
         disk: Some(DiskFacts { free_bytes: 40 << 30, total_bytes: 100 << 30 }),
     };
-    let certificate = CertificateFacts { not_before: ago(9 * DAY_S), not_after: in_seconds(21 * DAY_S) };
-    let facts = Facts {
+    let facts = Facts { v: V1, host: host.clone(), paths: vec![path("web-2", 1_452)] };
+    let keys = KeyStatus {
         v: V1,
-        host: host.clone(),
-        certificate: Some(certificate),
-        issuers: Some(2),
-        paths: vec![path("web-2", 1_452)],
+        mesh: "cd".repeat(16),
+        fingerprint: "ef".repeat(32),
+        certificate: certificate(ago(9 * DAY_S), in_seconds(21 * DAY_S), None),
+        issuers: vec![issuer("web-1"), issuer("web-2")],
+        authority_here: true,
+        recovery_key: None,
+        revoked: Vec::new(),
     };
     let folder = Folder { held: 0, deletes_held: 0, skipped: 0, in_step: 4, conflicts: 0, ..folder() };
     let members = vec![member("web-1", true, MemberState::Alive), member("web-2", false, MemberState::Alive)];
-    let answers = Answers { facts, status: status(folder), members: Members { v: V1, members } };
+    let answers = Answers { facts, status: status(folder), members: Members { v: V1, members }, keys };
     Findings {
         daemon: Ok(answers),
         settings: Ok(settings()),
@@ -44,10 +47,11 @@ pub(in crate::cli) fn well() -> Findings {
 
 pub(in crate::cli) fn ill() -> Findings {
     let mut findings = well();
-    let Ok(Answers { facts, status, members }) = &mut findings.daemon else { return findings };
+    let Ok(Answers { facts, status, members, keys }) = &mut findings.daemon else { return findings };
     facts.host.now = ago(40 * DAY_S);
-    facts.certificate = Some(CertificateFacts { not_before: ago(31 * DAY_S), not_after: ago(41 * DAY_S) });
-    facts.issuers = Some(1);
+    keys.certificate = certificate(ago(71 * DAY_S), ago(41 * DAY_S), Some("no issuer answers".into()));
+    keys.issuers.truncate(1);
+    keys.recovery_key = Some("/nonexistent/recovery.key".into());
     facts.host.udp = Some(UdpFacts { receive_buffer_bytes: 4_096, dropped: Some(700) });
     facts.host.inotify = Some(InotifyFacts { watches_max: 8_192, watches: Some(8_192), instances_max: 128 });
     facts.host.sync = Some(SyncFacts { samples: 3, median_us: 900_000, worst_us: 1_200_000 });
@@ -78,6 +82,14 @@ pub(in crate::cli) fn ill() -> Findings {
         problem(ErrorCode::Denied, "a connection with 10.0.0.9:7117 was refused", "another mesh", "check that host"),
     ];
     findings
+}
+
+fn certificate(begins: Time, ends: Time, problem: Option<String>) -> CertificateStatus {
+    CertificateStatus { begins, ends, renewed_from: ends, problem }
+}
+
+fn issuer(name: &str) -> Issuer {
+    Issuer { name: name.into(), id: "ab".repeat(32), since: ago(9 * DAY_S), is_self: false }
 }
 
 fn key(name: &str, mode: u32) -> FileFacts {
@@ -139,5 +151,5 @@ fn settings() -> Settings {
     let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
     let surroundings = Surroundings { variables, uid: 1_000, host_name: "web-1".into() };
     let socket = Some(PathBuf::from("/nonexistent/m.sock"));
-    Settings::load(&DaemonFlags { settings: None, socket }, &surroundings).unwrap()
+    Settings::load(&DaemonFlags { socket, ..DaemonFlags::default() }, &surroundings).unwrap()
 }

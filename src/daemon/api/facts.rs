@@ -14,9 +14,9 @@ pub(super) async fn facts(State(api): State<Api>) -> Result<Facts> {
         return Err(ApiError::new(ErrorCode::Busy, what, "somebody else does so", "try again in some seconds").into());
     };
     let core = api.core.ask(|reply| Request::Facts { reply }).await?;
-    let CoreFacts { data_dir, certificate, issuers, paths } = core;
+    let CoreFacts { data_dir, paths } = core;
     // It writes to the disk: not on a thread that others wait for.
     let host = tokio::task::spawn_blocking(move || host_facts::look(&data_dir)).await;
     let host = host.map_err(|error| ApiError::internal(what, error.to_string()))?;
-    Ok(Answer(Facts { v: V1, host, certificate, issuers, paths }))
+    Ok(Answer(Facts { v: V1, host, paths }))
 }

@@ -14,6 +14,7 @@ mod connections;
 mod events;
 mod facts;
 mod limits;
+mod membership;
 mod routes;
 mod socket;
 #[cfg(test)]

@@ -18,7 +18,7 @@ use super::answer::{Answer, Document, Failure, Parameters, Raw, Result};
 use super::events::watch;
 use super::facts::facts;
 use super::wait::wait;
-use super::{Api, limits::BODY_BYTES};
+use super::{Api, limits::BODY_BYTES, membership};
 use crate::daemon::request::{Caller, Request};
 
 /// The API's description, for people and generators.
@@ -46,6 +46,7 @@ pub(super) fn router(api: Api) -> Router {
         .route("/v1/facts", get(facts))
         .route("/v1/log", get(log_filter).put(set_log_filter))
         .route("/v1/log/lines", get(log_lines))
+        .merge(membership::routes())
         .fallback(no_route)
         .method_not_allowed_fallback(no_route)
         .layer(middleware::from_fn(refuse_browsers))

@@ -9,10 +9,6 @@ pub struct Facts {
     pub v: V1,
     /// What its host is like.
     pub host: HostFacts,
-    /// From when until when this host's certificate is valid; absent when it isn't known.
-    pub certificate: Option<CertificateFacts>,
-    /// How many hosts can let others join and renew their certificates; absent when it isn't known.
-    pub issuers: Option<u64>,
     /// The hosts that this one is connected with, by name.
     pub paths: Vec<PathFacts>,
 }
@@ -74,15 +70,6 @@ pub struct DiskFacts {
     pub free_bytes: u64,
     /// All bytes.
     pub total_bytes: u64,
-}
-
-/// A certificate's validity.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CertificateFacts {
-    /// Valid from then.
-    pub not_before: Time,
-    /// Valid until then.
-    pub not_after: Time,
 }
 
 /// The way to a connected host, as measured since the connection was made.

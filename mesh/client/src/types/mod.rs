@@ -5,10 +5,12 @@ mod entries;
 mod error;
 mod facts;
 mod folders;
+mod identity;
 mod log;
 mod members;
 mod requests;
 mod status;
+mod tickets;
 mod time;
 mod value;
 mod version;
@@ -18,15 +20,19 @@ mod watch;
 pub use conflicts::{Conflict, ConflictKind, ConflictPart, ConflictValue, Conflicts, Resolved};
 pub use entries::{Deleted, Document, Documents, Entry, File, Key, Keys, PutResult};
 pub use error::{ApiError, ErrorCode, ErrorReply, Exit};
-pub use facts::{CertificateFacts, DiskFacts, Facts, HostFacts, InotifyFacts, PathFacts, SyncFacts, UdpFacts};
+pub use facts::{DiskFacts, Facts, HostFacts, InotifyFacts, PathFacts, SyncFacts, UdpFacts};
 pub use folders::{
     FileState, FileStatus, Folder, FolderAdded, FolderConfirmed, FolderFiles, FolderRemoved, FolderState, FolderStatus,
     Folders,
+};
+pub use identity::{
+    AddIssuer, CertificateStatus, Issuer, IssuerAdded, KeyStatus, Left, Node, NodeRevoked, Revocation, RevokeNode,
 };
 pub use log::{LogFilter, LogLines, SetLogFilter};
 pub use members::{Member, MemberState, Members};
 pub use requests::{AddFolder, Choice, PutValue, ResolveConflict};
 pub use status::{MemberCounts, Problem, Status, StoreHealth};
+pub use tickets::{CreateTicket, Ticket, TicketCreated, TicketRevoked, TicketState, Tickets};
 pub use time::Time;
 pub use value::{TypedValue, ValueType};
 pub use version::{Version, token_version};

@@ -13,7 +13,7 @@ impl Core {
         let names = self.members().members.into_iter().map(|member| (member.id, member.name)).collect();
         let mut paths: Vec<_> = self.network.paths().into_iter().map(|path| path_facts(path, &names)).collect();
         paths.sort_by(|a, b| a.host.cmp(&b.host));
-        CoreFacts { data_dir: self.data_dir.clone(), certificate: None, issuers: None, paths }
+        CoreFacts { data_dir: self.data_dir.clone(), paths }
     }
 }
 
