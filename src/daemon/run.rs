@@ -17,7 +17,7 @@ use murmurate_crdt::change;
 use murmurate_crdt::envelope::SignedEnvelope;
 use murmurate_net::environment::Random;
 use murmurate_net::identity::{self, DirectoryError, NewDirectory, generate_key};
-use murmurate_net::{Environment, Identity, Network, NetworkConfig, PeerAddress, StartError};
+use murmurate_net::{Environment, Identity, Network, NetworkConfig, Peer, PeerAddress, StartError};
 use murmurate_protocol::{Admission, Config, Engine};
 use tokio::sync::watch;
 
@@ -86,7 +86,8 @@ impl Daemon {
             Config::new(identity.node_id(), identity.mesh(), authority, check_change),
             environment.monotonic(),
         );
-        let network_config = NetworkConfig { listen: config.listen, peers: config.peers.clone() };
+        let network_config =
+            NetworkConfig { listen: config.listen, peers: config.peers.iter().cloned().map(Peer::from).collect() };
         let (network, network_events) = Network::start(network_config, identity.clone(), environment.clone())?;
         let address = network.local_address().unwrap_or(config.listen);
         let (files, file_events) = FileService::start(environment.clone());

@@ -12,6 +12,8 @@ pub(crate) const PATIENT_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) const RETRY_MS: std::ops::Range<u64> = 250..500;
 /// Pause after an answer that was a refusal: only people can mend it, so it may cost less.
 pub(crate) const REFUSED_RETRY_MS: std::ops::Range<u64> = 2_000..4_000;
+/// Pause before it is looked again whether only this node itself is at a peer's addresses: addresses move, seldom.
+pub(crate) const OWN_ADDRESS_RETRY_MS: std::ops::Range<u64> = 30_000..60_000;
 /// How often an address that doesn't resolve or answer is named in the log again.
 pub(crate) const UNREACHABLE_LOG_INTERVAL: Duration = Duration::from_secs(60);
 /// Longest wait for the resolver.

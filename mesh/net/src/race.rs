@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::future::Future;
 use std::net::SocketAddr;
 
+use futures_util::future::join_all;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::time::{sleep, timeout};
 
@@ -38,8 +39,43 @@ where
     }
 }
 
+/// A way to a host: the address as it was given, and one that it resolved to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Way {
+    given: String,
+    pub(crate) address: SocketAddr,
+}
+
+impl Way {
+    /// The address as it was given, and what it resolved to where that is something else.
+    pub(crate) fn label(&self) -> String {
+        let address = self.address.to_string();
+        if address == self.given { address } else { format!("{}, {address}", self.given) }
+    }
+}
+
+/// All ways that the addresses lead to, in their order, none twice; and which addresses lead nowhere, and why.
+pub(crate) async fn find_ways(addresses: &[PeerAddress]) -> (Vec<Way>, Vec<(String, String)>) {
+    let resolved = join_all(addresses.iter().map(resolve)).await;
+    let (mut ways, mut unresolved) = (Vec::<Way>::new(), Vec::new());
+    for (given, resolved) in addresses.iter().zip(resolved) {
+        let given = given.to_string();
+        match resolved {
+            Ok(found) => {
+                for address in found {
+                    if !ways.iter().any(|way| way.address == address) {
+                        ways.push(Way { given: given.clone(), address });
+                    }
+                }
+            }
+            Err(why) => unresolved.push((given, why)),
+        }
+    }
+    (ways, unresolved)
+}
+
 /// The socket addresses of a peer's address, both families in turn.
-pub(crate) async fn resolve(address: &PeerAddress) -> Result<Vec<SocketAddr>, String> {
+async fn resolve(address: &PeerAddress) -> Result<Vec<SocketAddr>, String> {
     if let Some(numeric) = address.numeric() {
         return Ok(vec![numeric]);
     }

@@ -7,6 +7,8 @@ mod connecting;
 mod faults;
 mod frames;
 mod identities;
+mod issuing;
+mod joining;
 mod relay;
 mod rogue;
 mod support;
