@@ -106,8 +106,8 @@ pub(crate) const JOIN_REQUEST_BYTES: usize = 1_024;
 pub(crate) const JOIN_ANSWER_BYTES: usize = STATEMENTS_BYTES + (1 << 20);
 /// Bytes of a certificate in an answer; they have about 500.
 pub(crate) const CERTIFICATE_BYTES: usize = 4 << 10;
-/// Bytes of a statement in an answer: one with its issuer's grant inside has under 2 KiB.
-pub(crate) const STATEMENT_BYTES: usize = 4 << 10;
+/// Bytes of a statement in an answer, as in the roster: one with its issuer's grant inside is the largest.
+pub(crate) const STATEMENT_BYTES: usize = 8 << 10;
 /// Statements in an answer.
 pub(crate) const STATEMENTS: usize = 16_384;
 /// Bytes of the words in a refusal.
