@@ -109,8 +109,9 @@ mod tests {
 
     /// What each attempt does: fail or succeed after so many milliseconds.
     type Row = (u64, Result<u32, u32>);
+    type Outcome = Result<u32, Vec<u32>>;
 
-    async fn race_of(rows: &[Row]) -> Result<u32, Vec<u32>> {
+    async fn race_of(rows: &[Row]) -> Outcome {
         race(rows.to_vec(), |(after_ms, result)| async move {
             sleep(Duration::from_millis(after_ms)).await;
             result
@@ -120,7 +121,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_first_success_wins_and_a_dead_address_costs_one_head_start() {
-        let rows: [(&[Row], Result<u32, Vec<u32>>, u64); 5] = [
+        let rows: [(&[Row], Outcome, u64); 5] = [
             (&[(10, Ok(1)), (10, Ok(2))], Ok(1), 10),
             (&[(60_000, Err(1)), (10, Ok(2))], Ok(2), 260),
             (&[(5, Err(1)), (10, Ok(2))], Ok(2), 15),
