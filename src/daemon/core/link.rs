@@ -15,6 +15,12 @@ use super::documents::DocumentError;
 /// Reasons of refused connections that are remembered, by address.
 const REMEMBERED_REFUSALS: usize = 64;
 
+/// Where the store keeps a statement of the roster.
+fn statement_state(digest: &[u8; 32]) -> String {
+    let name: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("statement/{name}")
+}
+
 impl Core {
     pub(super) async fn take_network(&mut self, event: NetworkEvent) {
         match event {
@@ -66,9 +72,13 @@ impl Core {
                 self.commits.push(Item { quarantined: envelopes, ..Item::default() });
                 None
             }
-            Effect::Admitted { admission } => {
-                let name: String = admission.digest().iter().map(|byte| format!("{byte:02x}")).collect();
-                let state = (format!("admission/{name}"), Some(admission.bytes().to_vec()));
+            Effect::Stated { statement } => {
+                let state = (statement_state(&statement.digest()), Some(statement.bytes().to_vec()));
+                self.commits.push(Item { states: vec![state], ..Item::default() });
+                None
+            }
+            Effect::Superseded { digest } => {
+                let state = (statement_state(&digest), None);
                 self.commits.push(Item { states: vec![state], ..Item::default() });
                 None
             }

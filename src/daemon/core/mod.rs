@@ -36,7 +36,7 @@ use murmurate_crdt::envelope::{Envelope, MESH_LEVEL, SignedEnvelope};
 use murmurate_crdt::id::{DocumentId, Generation, MeshId, NodeId};
 use murmurate_net::environment::Environment;
 use murmurate_net::{NetworkEvent, NetworkEvents, NetworkHandle};
-use murmurate_protocol::{Admission, Engine, Event};
+use murmurate_protocol::{Engine, Event, Statement};
 use rand_chacha::ChaCha20Rng;
 use tokio::sync::{mpsc, watch};
 
@@ -61,7 +61,7 @@ pub(crate) struct Identity {
     pub(crate) node: NodeId,
     pub(crate) name: String,
     pub(crate) key: SigningKey,
-    pub(crate) admission: Admission,
+    pub(crate) admission: Statement,
     pub(crate) address: String,
 }
 
@@ -231,13 +231,13 @@ impl Core {
         for (document, vector) in documents {
             self.tell(Event::Loaded { document, generation: Generation::default(), vector }).await;
         }
-        for (key, bytes) in self.store.states("admission/").unwrap_or_default() {
-            match Admission::decode(bytes) {
-                Ok(admission) => self.tell(Event::Admission(admission)).await,
+        for (key, bytes) in self.store.states("statement/").unwrap_or_default() {
+            match Statement::decode(bytes) {
+                Ok(statement) => self.tell(Event::LoadedStatement(statement)).await,
                 Err(error) => tracing::error!(%key, %error, "a statement of the roster can't be read"),
             }
         }
-        self.tell(Event::Admission(self.identity.admission.clone())).await;
+        self.tell(Event::Statement(self.identity.admission.clone())).await;
         // A change may have become durable just before its conflicts could be counted.
         self.dirty.extend(self.durable.keys().cloned());
         for document in self.documents.frozen().keys().cloned().collect::<Vec<_>>() {

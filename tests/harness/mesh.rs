@@ -62,13 +62,22 @@ impl Mesh {
             let host = prepare(directory.path(), authority, &name, Certificate::Valid, *address, &peers);
             Host { namespace: namespace.as_ref().map(|inside| inside.name().to_owned()), ..host }
         });
-        let mut mesh = Self { hosts: hosts.collect(), dev: None, namespace, directory };
-        for host in &mut mesh.hosts {
+        let mesh = Self { hosts: hosts.collect(), dev: None, namespace, directory };
+        mesh.with_folders()
+    }
+
+    /// A mesh of prepared hosts: their daemons are started here.
+    pub(crate) fn of(directory: Directory, hosts: Vec<Host>) -> Self {
+        Self { hosts, dev: None, namespace: None, directory }.with_folders()
+    }
+
+    fn with_folders(mut self) -> Self {
+        for host in &mut self.hosts {
             host.start();
             host.does(&["folder", "add", "config", host.folder.to_str().unwrap()]);
         }
-        mesh.settle();
-        mesh
+        self.settle();
+        self
     }
 
     fn under_dev(count: usize, namespace: Option<Namespace>) -> Self {

@@ -4,6 +4,8 @@
 //!  Mesh ──▶ `murmurate dev`, or one `murmurate up` per host ──▶ daemons (in a Namespace, where a test cuts the network)
 //!   └─▶ Host ──▶ command line, files of its folder, Client (the library, for many requests)
 //! ```
+//! Shared by `tests/e2e` and `tests/lab`.
+#![allow(dead_code, unused_imports, reason = "each of the two uses a part of it")]
 
 mod client;
 mod directory;
@@ -18,10 +20,10 @@ pub(crate) use client::Client;
 pub(crate) use directory::Directory;
 pub(crate) use host::{Failure, Host};
 pub(crate) use mesh::{MESH, Mesh};
-pub(crate) use namespace::Namespace;
+pub(crate) use namespace::{Namespace, note_skipped};
 pub(crate) use prepare::{Certificate, authority, free_address, prepare};
 pub(crate) use process::{Process, is_running, murmurate, run, signal};
-pub(crate) use wait::{eventually, poll};
+pub(crate) use wait::{DEADLINE, eventually, poll};
 
 use std::io::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
