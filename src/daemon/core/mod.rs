@@ -321,7 +321,7 @@ impl Core {
         match ready {
             Ready::Request(request) => self.answer(request).await,
             Ready::Network(event) => self.take_network(event).await,
-            Ready::Renewed(renewed) => self.take_renewed(renewed),
+            Ready::Renewed(renewed) => self.take_renewed(renewed).await,
             Ready::File(event) => self.take_file_event(event).await,
             Ready::Done(done) => self.take_done(done).await,
             Ready::Room => {
