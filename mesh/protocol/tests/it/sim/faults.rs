@@ -110,5 +110,6 @@ impl World {
         for host in 0..self.scenario.hosts {
             self.restart(host);
         }
+        self.revoke();
     }
 }
