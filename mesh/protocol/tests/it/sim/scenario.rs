@@ -10,7 +10,9 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 pub(crate) struct Theft {
     pub(crate) thief: u8,
     pub(crate) revoked_at_ms: u64,
-    /// What the thief writes, until some time after everything is healed.
+    /// Whether the mesh is cut in two just before.
+    pub(crate) partition: bool,
+    /// What the thief writes until some time after everything is healed, and as much again just after the revocation.
     pub(crate) writes: u32,
     /// A host that starts for the first time after this.
     pub(crate) late: u8,
@@ -84,7 +86,8 @@ impl Scenario {
         let theft = Theft {
             thief,
             revoked_at_ms: scenario.stormy_ms / 5 + below(scenario.stormy_ms * 7 / 10),
-            writes: 20 + u32::try_from(below(40)).unwrap(),
+            partition: below(3) > 0,
+            writes: 5 + u32::try_from(below(20)).unwrap(),
             late,
             late_ms: if late == thief { 0 } else { below(scenario.stormy_ms) },
         };

@@ -19,10 +19,15 @@ impl World {
             self.plan(ms(at), Happening::State);
         }
         let Some(theft) = self.scenario.theft else { return };
+        if theft.partition {
+            self.plan(ms(theft.revoked_at_ms), Happening::Partition);
+        }
         self.plan(ms(theft.revoked_at_ms), Happening::Revoke);
         for _ in 0..theft.writes {
             let at = self.below(self.scenario.stormy_ms + 5_000);
             self.plan(ms(at), Happening::WriteStolen);
+            let around = self.below(3_000);
+            self.plan(ms(theft.revoked_at_ms + around), Happening::WriteStolen);
         }
     }
 

@@ -48,6 +48,7 @@ pub(super) enum Happening {
     WriteStolen,
     State,
     Revoke,
+    Partition,
     Render,
     Fault,
     TryConnect {
@@ -208,6 +209,7 @@ impl World {
             Happening::WriteStolen => self.write_stolen(),
             Happening::State => self.state(),
             Happening::Revoke => self.revoke(),
+            Happening::Partition => self.partition(),
             Happening::Render => {
                 let (host, document) = (self.any_host(), self.any_document());
                 self.host(host).render(&document);
