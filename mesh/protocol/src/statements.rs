@@ -34,10 +34,10 @@ impl Engine {
 
     /// Takes in a statement from the store.
     pub(crate) fn loaded_statement(&mut self, ctx: &mut Context<'_>, statement: Statement) {
-        let digest = statement.digest();
+        let loaded = statement.clone();
         let Some(Inserted { added, dropped }) = self.insert(ctx, self.config.node, statement) else { return };
-        if added.is_empty() {
-            ctx.effect(Effect::Superseded { digest });
+        if self.roster.is_superseded(&loaded) {
+            ctx.effect(Effect::Superseded { digest: loaded.digest() });
         }
         dropped.into_iter().for_each(|digest| ctx.effect(Effect::Superseded { digest }));
         added.iter().for_each(|statement| self.stated(ctx, statement));

@@ -163,7 +163,7 @@ impl Statement {
     }
 }
 
-fn sign(key: &SigningKey, mut body: Vec<u8>) -> Vec<u8> {
+pub(super) fn sign(key: &SigningKey, mut body: Vec<u8>) -> Vec<u8> {
     let signature = key.sign(&[SIGNATURE_CONTEXT, &body].concat());
     body.extend_from_slice(&signature.to_bytes());
     body

@@ -4,7 +4,8 @@ use ed25519_dalek::SigningKey;
 use murmurate_crdt::clock::Dot;
 use murmurate_crdt::envelope::{Envelope, SignedEnvelope};
 use murmurate_crdt::id::{ActorId, DocumentId, Generation, Lane, MeshId, NodeId, Writer};
-use murmurate_protocol::{Config, Engine, Event, Fact, Own, Roots, Signer, Statement};
+use murmurate_protocol::message::Message;
+use murmurate_protocol::{Config, Effect, Engine, Event, Fact, Own, Roots, Signer, Statement, Trouble};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use std::sync::LazyLock;
@@ -163,7 +164,45 @@ impl Node {
         node
     }
 
-    pub(crate) fn handle(&mut self, now_ms: u64, event: Event) -> Vec<murmurate_protocol::Effect> {
+    pub(crate) fn handle(&mut self, now_ms: u64, event: Event) -> Vec<Effect> {
         self.engine.handle(Duration::from_millis(now_ms), &mut self.rng, event)
     }
+}
+
+pub(crate) fn received(peer: u8, message: &Message) -> Event {
+    Event::Received { peer: node(peer), frame: message.encode() }
+}
+
+pub(crate) fn pushed(peer: u8, envelopes: &[&SignedEnvelope]) -> Event {
+    let envelopes = envelopes.iter().map(|envelope| envelope.bytes().clone()).collect();
+    received(peer, &Message::Changes { request: 0, envelopes })
+}
+
+pub(crate) fn applied(effects: &[Effect]) -> Vec<Dot> {
+    let dots = effects.iter().filter_map(|effect| match effect {
+        Effect::Apply { envelope, .. } => Some(envelope.dot),
+        _ => None,
+    });
+    dots.collect()
+}
+
+/// What is sent, in order.
+pub(crate) fn sent(effects: &[Effect]) -> Vec<(NodeId, Message)> {
+    let frames = effects.iter().filter_map(|effect| match effect {
+        Effect::Send { peer, frame, .. } => Some((*peer, Message::decode(frame).unwrap().unwrap())),
+        _ => None,
+    });
+    frames.collect()
+}
+
+pub(crate) fn troubles(effects: &[Effect]) -> Vec<&Trouble> {
+    let troubles = effects.iter().filter_map(|effect| match effect {
+        Effect::Trouble(trouble) => Some(trouble),
+        _ => None,
+    });
+    troubles.collect()
+}
+
+pub(crate) fn connect(host: &mut Node, peer: u8) -> Vec<Effect> {
+    host.handle(0, Event::PeerConnected { peer: node(peer) })
 }
