@@ -14,6 +14,7 @@ mod diff;
 pub mod document;
 pub mod edit;
 pub mod envelope;
+mod fit;
 mod genesis;
 pub mod history;
 pub mod id;
