@@ -6,7 +6,7 @@ use std::process::Command;
 
 use murmurate_client::types::MemberState;
 use murmurate_crdt::id::MeshId;
-use murmurate_net::Authority;
+use murmurate_net::identity::ThrowawayMesh;
 use rustix::process::Signal;
 
 use super::prepare::{Certificate, authority, free_address, prepare};
@@ -44,7 +44,7 @@ impl Mesh {
     }
 
     /// The same, of this authority.
-    pub(crate) fn start_apart_of(authority: &Authority, count: usize) -> Self {
+    pub(crate) fn start_apart_of(authority: &ThrowawayMesh, count: usize) -> Self {
         Self::apart(authority, count, None)
     }
 
@@ -53,7 +53,7 @@ impl Mesh {
         Some(Self::apart(&authority(MeshId(MESH)), count, Some(Namespace::for_test(test)?)))
     }
 
-    fn apart(authority: &Authority, count: usize, namespace: Option<Namespace>) -> Self {
+    fn apart(authority: &ThrowawayMesh, count: usize, namespace: Option<Namespace>) -> Self {
         let directory = Directory::new();
         let addresses: Vec<_> = (0..count).map(|_| free_address()).collect();
         let hosts = addresses.iter().zip(1..).map(|(address, number)| {
@@ -62,13 +62,22 @@ impl Mesh {
             let host = prepare(directory.path(), authority, &name, Certificate::Valid, *address, &peers);
             Host { namespace: namespace.as_ref().map(|inside| inside.name().to_owned()), ..host }
         });
-        let mut mesh = Self { hosts: hosts.collect(), dev: None, namespace, directory };
-        for host in &mut mesh.hosts {
+        let mesh = Self { hosts: hosts.collect(), dev: None, namespace, directory };
+        mesh.with_folders()
+    }
+
+    /// A mesh of prepared hosts: their daemons are started here.
+    pub(crate) fn of(directory: Directory, hosts: Vec<Host>) -> Self {
+        Self { hosts, dev: None, namespace: None, directory }.with_folders()
+    }
+
+    fn with_folders(mut self) -> Self {
+        for host in &mut self.hosts {
             host.start();
             host.does(&["folder", "add", "config", host.folder.to_str().unwrap()]);
         }
-        mesh.settle();
-        mesh
+        self.settle();
+        self
     }
 
     fn under_dev(count: usize, namespace: Option<Namespace>) -> Self {

@@ -28,7 +28,7 @@ impl Namespace {
         }
     }
 
-    fn new() -> Result<Self, String> {
+    pub(super) fn new() -> Result<Self, String> {
         if !rustix::process::geteuid().is_root() {
             return Err("network namespaces need root".to_owned());
         }
@@ -52,7 +52,7 @@ impl Namespace {
         command
     }
 
-    fn tool(&self, program: &str, arguments: &[&str]) -> Result<(), String> {
+    pub(crate) fn tool(&self, program: &str, arguments: &[&str]) -> Result<(), String> {
         let mut all = vec!["netns", "exec", &self.name, program];
         all.extend(arguments);
         tool("ip", &all)
@@ -102,7 +102,7 @@ fn tool(program: &str, arguments: &[&str]) -> Result<(), String> {
 }
 
 /// Visible at once, and in a file by which CI can tell that nothing was skipped.
-fn note_skipped(test: &str, reason: &str) {
+pub(crate) fn note_skipped(test: &str, reason: &str) {
     let line = format!("skipped: {test}: {reason}");
     report(&line);
     let default = concat!(env!("CARGO_MANIFEST_DIR"), "/target/skipped-tests.txt");

@@ -8,7 +8,7 @@ use std::process::{Command, ExitStatus, Output};
 use rustix::process::Signal;
 use serde_json::Value as Json;
 
-use super::process::{Process, is_running, murmurate, run, signal};
+use super::process::{Process, clean, is_running, murmurate, run, signal};
 use super::wait::poll;
 use super::{Client, Namespace};
 
@@ -22,6 +22,14 @@ pub(crate) struct Failure {
     pub(crate) lines: Vec<String>,
 }
 
+impl Failure {
+    /// How a command ended that should have failed.
+    pub(crate) fn of(output: &Output) -> Self {
+        let errors = String::from_utf8_lossy(&output.stderr);
+        Self { code: output.status.code().unwrap_or(-1), lines: errors.lines().map(str::to_owned).collect() }
+    }
+}
+
 /// A host, whether its daemon runs or not.
 #[derive(Debug)]
 pub(crate) struct Host {
@@ -33,8 +41,12 @@ pub(crate) struct Host {
     pub(crate) socket: PathBuf,
     pub(crate) address: SocketAddr,
     pub(crate) pid: u32,
-    /// Where its daemon is started.
-    pub(super) namespace: Option<String>,
+    /// The network namespace in which its daemon is started.
+    pub(crate) namespace: Option<String>,
+    /// A program, with arguments, that starts the daemon and becomes or leaves it as the test's own child.
+    pub(crate) launcher: Vec<String>,
+    /// What the daemon's environment holds besides.
+    pub(crate) environment: Vec<(String, String)>,
     /// Where it is the test's own child.
     pub(super) daemon: Option<Process>,
 }
@@ -56,6 +68,8 @@ impl Host {
             pid: line["pid"].as_u64().and_then(|pid| u32::try_from(pid).ok()).unwrap(),
             socket,
             namespace: None,
+            launcher: Vec::new(),
+            environment: Vec::new(),
             daemon: None,
         }
     }
@@ -77,8 +91,13 @@ impl Host {
 
     /// Starts the daemon, and waits for nothing.
     pub(crate) fn spawn(&mut self) {
-        let program = env!("CARGO_BIN_EXE_murmurate");
-        let mut command = self.namespace.as_ref().map_or_else(murmurate, |name| Namespace::command(name, program));
+        let program = env!("CARGO_BIN_EXE_murmurate").to_owned();
+        let words: Vec<String> = self.launcher.iter().cloned().chain([program]).collect();
+        let mut command = match &self.namespace {
+            Some(name) => Namespace::command(name, &words[0]),
+            None => clean(Command::new(&words[0])),
+        };
+        command.args(&words[1..]).envs(self.environment.iter().cloned());
         command.arg("up").arg("--settings").arg(self.settings());
         command.arg("--die-with-parent").arg(std::process::id().to_string());
         let log = self.log();
@@ -121,7 +140,7 @@ impl Host {
         self.directory.join("data")
     }
 
-    fn log(&self) -> PathBuf {
+    pub(crate) fn log(&self) -> PathBuf {
         self.directory.join("daemon.log")
     }
 
@@ -162,8 +181,7 @@ impl Host {
         if output.status.success() {
             return Ok(String::from_utf8(output.stdout).unwrap());
         }
-        let errors = String::from_utf8_lossy(&output.stderr);
-        Err(Failure { code: output.status.code().unwrap_or(-1), lines: errors.lines().map(str::to_owned).collect() })
+        Err(Failure::of(&output))
     }
 
     /// Runs a command that must succeed with `-o json`, and gives what it printed.
