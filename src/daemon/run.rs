@@ -16,14 +16,14 @@ use murmurate_client::types::Converged;
 use murmurate_crdt::change;
 use murmurate_crdt::envelope::SignedEnvelope;
 use murmurate_net::identity::{self, DirectoryError};
-use murmurate_net::{Environment, Identity, Network, NetworkConfig, PeerAddress, StartError};
+use murmurate_net::{Environment, Identity, NetworkConfig, PeerAddress, StartError};
 use murmurate_protocol::{Admission, Config, Engine};
 use tokio::sync::watch;
 
 use super::core::{self, Core, Inputs, Parts};
-use super::files::FileService;
+use super::platform::{Platform, SystemPlatform};
 use super::request::{self, CoreHandle};
-use super::store::{Directory, LogOptions, LogStore, Store, StoreError};
+use super::store::{LogOptions, LogStore, StoreError};
 
 /// The file in the identity directory that holds the authority's admission of this node.
 const ADMISSION: &str = "admission";
@@ -79,19 +79,32 @@ impl Daemon {
     /// # Errors
     /// See [`DaemonError`].
     pub fn start(config: &DaemonConfig, environment: &Environment) -> Result<Self, DaemonError> {
+        Self::start_on(&SystemPlatform, config, environment)
+    }
+
+    /// The same on another platform, for simulations.
+    ///
+    /// # Errors
+    /// See [`DaemonError`].
+    pub fn start_on(
+        platform: &dyn Platform,
+        config: &DaemonConfig,
+        environment: &Environment,
+    ) -> Result<Self, DaemonError> {
         let identity_dir = config.data_dir.join("identity");
         let identity = identity::load(&identity_dir)?;
         let admission = read_admission(&identity_dir, &identity)?;
-        let store = open_store(&config.data_dir.join("store"), environment)?;
+        let disk = platform.disk(&config.data_dir.join("store"))?;
+        let store = Arc::new(LogStore::open(disk, LogOptions::default(), &mut environment.rng())?);
         let authority = authority_key(&identity, &identity_dir)?;
         let engine = Engine::new(
             Config::new(identity.node_id(), identity.mesh(), authority, check_change),
             environment.monotonic(),
         );
         let network_config = NetworkConfig { listen: config.listen, peers: config.peers.clone() };
-        let (network, network_events) = Network::start(network_config, identity.clone(), environment.clone())?;
+        let (network, network_events) = platform.network(network_config, identity.clone(), environment.clone())?;
         let address = network.local_address().unwrap_or(config.listen);
-        let (files, file_events) = FileService::start(environment.clone());
+        let (files, file_events) = platform.files(environment.clone());
         let (core, end) = request::door(Converged::of(Vec::new()));
         let (requests, converged) = core::split(end);
         let parts = Parts {
@@ -131,12 +144,6 @@ fn own_identity(identity: &Identity, admission: Admission, address: SocketAddr) 
         admission,
         address: address.to_string(),
     }
-}
-
-fn open_store(path: &Path, environment: &Environment) -> Result<Arc<dyn Store>, StoreError> {
-    let directory = Directory::open(path)?;
-    let store = LogStore::open(Arc::new(directory), LogOptions::default(), &mut environment.rng())?;
-    Ok(Arc::new(store))
 }
 
 fn check_change(envelope: &SignedEnvelope) -> Result<(), String> {

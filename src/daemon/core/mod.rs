@@ -424,6 +424,7 @@ impl Core {
         tokio::pin!(deadline);
         while !self.commits.is_idle() {
             tokio::select! {
+                biased;
                 Some(all) = done.recv() => self.take_done(all).await,
                 () = self.commits.outbox().room() => self.commits.outbox().pump(),
                 () = &mut deadline => {

@@ -1,4 +1,4 @@
-//! A disk in memory that is as unkind as [`Disk`] allows: what wasn't synced is lost, torn and reordered in a crash, and
+//! A disk in memory that is as unkind as the store's disk may be: what wasn't synced is lost, torn and reordered in a crash, and
 //! a failed sync leaves bytes that read well and aren't there.
 
 use std::collections::BTreeMap;
@@ -8,14 +8,14 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use rand_chacha::ChaCha20Rng;
 use rand_core::Rng;
 
-use crate::daemon::store::{Disk, DiskFile};
+use murmurate::daemon::store::{Disk, DiskFile};
 
 /// A crash leaves each sector old or new.
 const SECTOR_BYTES: u64 = 512;
 
 /// What goes wrong with an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     /// The machine stops: this operation and all later ones fail.
     Crash,
     /// A sync fails, and only part of what it should have written is on the disk; other operations fail cleanly.
@@ -25,7 +25,7 @@ pub(super) enum Fault {
 }
 
 #[derive(Clone)]
-pub(super) struct SimulatedDisk {
+pub(crate) struct SimulatedDisk {
     state: Arc<Mutex<State>>,
 }
 
@@ -138,7 +138,7 @@ fn apply(names: &mut BTreeMap<String, usize>, change: &NameChange) {
 }
 
 impl SimulatedDisk {
-    pub(super) fn new(random: ChaCha20Rng) -> Self {
+    pub(crate) fn new(random: ChaCha20Rng) -> Self {
         let state = State {
             files: Vec::new(),
             names: BTreeMap::new(),
@@ -158,17 +158,17 @@ impl SimulatedDisk {
     }
 
     /// Lets `operations` more go well, then this happens, once.
-    pub(super) fn fail_after(&self, operations: u64, fault: Fault) {
+    pub(crate) fn fail_after(&self, operations: u64, fault: Fault) {
         self.state().fault = Some((operations, fault));
     }
 
     /// Calls this within the next sync of a file.
-    pub(super) fn during_next_sync(&self, call: impl FnOnce() + Send + 'static) {
+    pub(crate) fn during_next_sync(&self, call: impl FnOnce() + Send + 'static) {
         self.state().during_next_sync = Some(Box::new(call));
     }
 
     /// Puts a file on the disk, durable.
-    pub(super) fn put_file(&self, name: &str, bytes: &[u8]) {
+    pub(crate) fn put_file(&self, name: &str, bytes: &[u8]) {
         let state = &mut *self.state();
         let number = state.files.len();
         state.files.push(Content { seen: bytes.to_vec(), durable: bytes.to_vec(), pending: Vec::new() });
@@ -177,19 +177,19 @@ impl SimulatedDisk {
     }
 
     /// How many operations there were, reads not counted.
-    pub(super) fn operations(&self) -> u64 {
+    pub(crate) fn operations(&self) -> u64 {
         self.state().operations
     }
 
     /// The process ended and begins anew: the kernel still has all that was written.
-    pub(super) fn restart_process(&self) {
+    pub(crate) fn restart_process(&self) {
         let mut state = self.state();
         state.is_crashed = false;
         state.fault = None;
     }
 
     /// The machine begins anew. What wasn't synced is there in part: each sector with a likelihood of `percent`.
-    pub(super) fn restart_machine(&self, percent: u32) {
+    pub(crate) fn restart_machine(&self, percent: u32) {
         let state = &mut *self.state();
         for file in &mut state.files {
             file.sync_in_part(percent, &mut state.random);
@@ -206,7 +206,7 @@ impl SimulatedDisk {
     }
 
     /// Changes what is on the disk.
-    pub(super) fn damage(&self, name: &str, change: impl FnOnce(&mut Vec<u8>)) {
+    pub(crate) fn damage(&self, name: &str, change: impl FnOnce(&mut Vec<u8>)) {
         let state = &mut *self.state();
         let content = &mut state.files[state.names[name]];
         change(&mut content.seen);
@@ -215,7 +215,7 @@ impl SimulatedDisk {
     }
 
     /// What is in a file.
-    pub(super) fn content(&self, name: &str) -> Vec<u8> {
+    pub(crate) fn content(&self, name: &str) -> Vec<u8> {
         let state = self.state();
         state.files[state.names[name]].seen.clone()
     }
