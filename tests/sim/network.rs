@@ -15,6 +15,7 @@ use rand_core::{Rng, SeedableRng};
 use tokio::sync::mpsc;
 use turmoil::net::UdpSocket;
 
+use crate::simulated::switch::Switch;
 use crate::trace::Trace;
 
 /// The largest datagram that a socket takes.
@@ -74,11 +75,11 @@ impl Network {
     }
 
     /// Wraps a machine's socket.
-    pub(crate) fn socket(&self, own: IpAddr, socket: UdpSocket) -> Arc<dyn AsyncUdpSocket> {
+    pub(crate) fn socket(&self, own: IpAddr, socket: UdpSocket, switch: Switch) -> Arc<dyn AsyncUdpSocket> {
         let (sender, received) = mpsc::channel(WAITING_DATAGRAMS);
         let socket = Arc::new(socket);
         tokio::spawn(receive(Arc::clone(&socket), sender));
-        Arc::new(Socket { own, socket, received: Mutex::new(received), network: self.clone() })
+        Arc::new(Socket { own, socket, received: Mutex::new(received), network: self.clone(), switch })
     }
 
     /// How many copies of a datagram arrive.
@@ -109,6 +110,8 @@ struct Socket {
     socket: Arc<UdpSocket>,
     received: Mutex<mpsc::Receiver<(Vec<u8>, SocketAddr)>>,
     network: Network,
+    /// Off when the machine stopped in the middle of something.
+    switch: Switch,
 }
 
 impl fmt::Debug for Socket {
@@ -123,11 +126,14 @@ impl AsyncUdpSocket for Socket {
     }
 
     fn try_send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
+        if self.switch.is_off() {
+            return Ok(());
+        }
         let to = transmit.destination;
         let copies = self.network.copies(self.own, to.ip(), transmit.contents.len());
         let at = turmoil::sim_elapsed().unwrap_or_default();
         let line = format!("{} -> {} {} bytes, {copies}", self.own, to.ip(), transmit.contents.len());
-        self.network.trace.note(at, line);
+        self.network.trace.note_datagram(at, line);
         for _ in 0..copies {
             // That nobody listens there, a sender isn't told.
             let _ = self.socket.try_send_to(transmit.contents, to);

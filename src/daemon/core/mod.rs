@@ -15,6 +15,7 @@ mod answer;
 mod commits;
 mod documents;
 mod folders;
+mod former_bases;
 mod link;
 mod outbox;
 mod saves;
