@@ -15,6 +15,7 @@ mod answer;
 mod commits;
 mod documents;
 mod folders;
+mod former_bases;
 mod link;
 pub(crate) mod membership;
 mod outbox;
@@ -447,6 +448,7 @@ impl Core {
         tokio::pin!(deadline);
         while !self.commits.is_idle() {
             tokio::select! {
+                biased;
                 Some(all) = done.recv() => self.take_done(all).await,
                 () = self.commits.outbox().room() => self.commits.outbox().pump(),
                 () = &mut deadline => {
