@@ -7,9 +7,9 @@
 //! ```
 
 use murmurate_client::types::{
-    AddFolder, ApiError, Choice, ConflictPart, Conflicts, Converged, Deleted, Documents, Entry, ErrorCode, Event, File,
-    FolderAdded, FolderConfirmed, FolderRemoved, FolderStatus, Folders, Keys, Members, PutResult, Resolved, Status,
-    ValueType,
+    AddFolder, ApiError, Choice, ConflictPart, Conflicts, Converged, Counters, Deleted, Documents, Entry, ErrorCode,
+    Event, File, FolderAdded, FolderConfirmed, FolderRemoved, FolderStatus, Folders, Keys, Members, PutResult,
+    Resolved, Status, ValueType,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -44,6 +44,11 @@ pub enum Request {
     Status {
         /// Where the answer goes.
         reply: Reply<Status>,
+    },
+    /// What was counted.
+    Counters {
+        /// Where the answer goes.
+        reply: Reply<Counters>,
     },
     /// The hosts of the mesh.
     Members {

@@ -13,7 +13,7 @@ use crate::connection::{Answer, Call, Connections, bad_answer};
 use crate::limits::{ANSWER_DEADLINE, WAIT_GRACE};
 use crate::socket::default_socket;
 use crate::types::{
-    AddFolder, ApiError, Conflicts, Converged, Deleted, Documents, Entry, File, FolderAdded, FolderConfirmed,
+    AddFolder, ApiError, Conflicts, Converged, Counters, Deleted, Documents, Entry, File, FolderAdded, FolderConfirmed,
     FolderRemoved, FolderStatus, Folders, Key, Keys, Members, PutResult, PutValue, ResolveConflict, Resolved, Status,
     Version,
 };
@@ -67,6 +67,14 @@ impl Mesh {
     /// See [`Mesh`].
     pub async fn status(&self) -> Result<Status, ApiError> {
         self.read("/v1/status", &[]).await
+    }
+
+    /// What the daemon has counted.
+    ///
+    /// # Errors
+    /// See [`Mesh`].
+    pub async fn counters(&self) -> Result<Counters, ApiError> {
+        self.read("/v1/counters", &[]).await
     }
 
     /// The hosts of the mesh.

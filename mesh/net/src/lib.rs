@@ -18,6 +18,7 @@ pub mod limits;
 mod network;
 mod refusal;
 mod tls;
+mod traffic;
 mod transport;
 
 pub use address::PeerAddress;
@@ -30,3 +31,4 @@ pub use identity::{Authority, Identity};
 pub use network::{Network, NetworkConfig, NetworkHandle, StartError};
 pub use refusal::{PeerRefusal, RefuseReason};
 pub use tls::TlsError;
+pub use traffic::Traffic;

@@ -21,6 +21,7 @@ impl Core {
     pub(super) async fn answer(&mut self, request: Request) {
         match request {
             Request::Status { reply } => drop(reply.send(Ok(self.status()))),
+            Request::Counters { reply } => drop(reply.send(Ok(self.counters()))),
             Request::Members { reply } => drop(reply.send(Ok(self.members()))),
             Request::FolderAdd { folder, reply } => self.add_folder(folder, reply).await,
             Request::FolderList { reply } => drop(reply.send(Ok(self.folder_list()))),
