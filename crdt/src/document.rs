@@ -103,6 +103,8 @@ pub struct Written {
     pub dependencies: Vec<Dot>,
     /// The uncompressed chunk.
     pub change: Vec<u8>,
+    /// What it wrote to.
+    pub registers: Vec<Register>,
 }
 
 /// One file's registers with their history.
@@ -238,8 +240,9 @@ impl Document {
             .dots(change.deps().iter().map(|hash| ChangeHash(hash.0)))
             .ok_or_else(|| failed("it depends on an unknown change".into()))?;
         self.history.push(stamp.writer, self.record(&change, stamp.time_ms, stamp.user));
-        self.refresh(cells.iter().map(|(register, _)| register));
-        Ok(Some(Written { dot, hash, dependencies, change: change.raw_bytes().to_vec() }))
+        let registers: Vec<Register> = cells.iter().map(|(register, _)| register.clone()).collect();
+        self.refresh(&registers);
+        Ok(Some(Written { dot, hash, dependencies, change: change.raw_bytes().to_vec(), registers }))
     }
 
     fn commit_to_automerge(

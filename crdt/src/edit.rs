@@ -12,7 +12,7 @@ use crate::diff::{self, Target};
 use crate::document::{Document, Heads, Stamp, WriteError, Written};
 use crate::id::{ActorId, ChangeHash, Lane, Writer};
 use crate::identity::{self, Origin};
-use crate::key::{Found, Lookup, Step};
+use crate::key::{self, Found, Lookup, Step};
 use crate::limits;
 use crate::path::Path;
 use crate::register::{Cell, EpochId, Part, Register};
@@ -181,12 +181,12 @@ impl Document {
     ) -> Result<PutOutcome, EditError> {
         limit("the value", text.len(), limits::VALUE_BYTES)?;
         let tree = self.tree_for_put(rendered)?;
-        let path = match Lookup::new(&tree).find(steps) {
+        let path = match key::find(&tree, steps) {
             Found::Here(path) => path,
             Found::Absent(path) => return self.insert(rendered, tree.into_owned(), &path, text, put_type, editor),
             Found::NoSuchItem(why) => return Err(EditError::NotFound(why)),
         };
-        let old = match Lookup::new(&tree).node(&path).map(|node| &node.content) {
+        let old = match tree.root.find(&path).map(|node| &node.content) {
             Some(Content::Scalar(old)) => old.clone(),
             _ => {
                 return Err(EditError::NoPlace("a table or list stands there; put its keys, or the whole file".into()));

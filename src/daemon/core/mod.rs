@@ -34,6 +34,7 @@ use murmurate_crdt::document::Written;
 use murmurate_crdt::edit::Editor;
 use murmurate_crdt::envelope::{Envelope, MESH_LEVEL, SignedEnvelope};
 use murmurate_crdt::id::{DocumentId, Generation, MeshId, NodeId};
+use murmurate_crdt::register::Register;
 use murmurate_net::environment::Environment;
 use murmurate_net::{NetworkEvent, NetworkEvents, NetworkHandle};
 use murmurate_protocol::{Admission, Engine, Event};
@@ -387,16 +388,16 @@ impl Core {
             change: written.change,
         }
         .sign(self.identity.mesh, &self.identity.key);
-        self.mark_changed(document, &envelope);
+        self.mark_changed(document, &envelope, written.registers);
         let mut item = Item { changes: vec![envelope], states, own: true, urgent: true, then, ..Item::default() };
         item.states.extend(self.actor_state.take());
         self.commits.push(item);
     }
 
     /// Takes note that a document has one more change, not durable yet.
-    fn mark_changed(&mut self, document: &DocumentId, envelope: &SignedEnvelope) {
+    fn mark_changed(&mut self, document: &DocumentId, envelope: &SignedEnvelope, registers: Vec<Register>) {
         if let Ok(loaded) = self.documents.get(document) {
-            loaded.changed(envelope.clone());
+            loaded.changed(envelope.clone(), registers);
         }
         self.dirty.insert(document.clone());
     }
