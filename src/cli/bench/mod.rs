@@ -77,6 +77,8 @@ pub(super) struct Bench {
 /// The measurements, in the order in which they are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Name {
+    /// CPU, memory and traffic of a daemon that has nothing to do
+    Idle,
     /// Put -> acknowledged, and put -> visible on all others
     Visible,
     /// Put -> event at a watcher on the same host
@@ -85,8 +87,6 @@ enum Name {
     File,
     /// Durable puts a second with 1, 16 and 64 clients, and the bytes written for each
     Puts,
-    /// CPU, memory and traffic of a daemon that has nothing to do
-    Idle,
     /// Memory by number of documents and keys
     Memory,
     /// A fresh host with 10,000 keys in step (--local)
@@ -153,11 +153,11 @@ impl Bench {
 
 async fn one(name: Name, bed: &Bed) -> Result<Vec<Row>, Stop> {
     match name {
+        Name::Idle => idle::measure(bed).await,
         Name::Visible => visible::measure(bed).await,
         Name::Watch => watching::measure(bed).await,
         Name::File => file_to_file::measure(bed).await,
         Name::Puts => puts::measure(bed).await,
-        Name::Idle => idle::measure(bed).await,
         Name::Memory => memory::measure(bed).await,
         // These need daemons of their own.
         Name::CatchUp | Name::Heal => Ok(Vec::new()),

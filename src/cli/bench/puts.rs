@@ -76,6 +76,8 @@ async fn run(bed: &Bed, clients: usize, documents: usize) -> Result<Run, ApiErro
         connected.push((own.client().await?, key_of(&name(client % documents), client / documents)));
     }
     own.mesh.wait_converged(SETTLE).await?;
+    let cpu = || -> f64 { bed.hosts.all().filter_map(|host| Reading::of(host.pid?).cpu_seconds).sum() };
+    let cpu_before = cpu();
     let written = || own.pid.and_then(|pid| Reading::of(pid).written_bytes);
     let before = written();
     let load = Load::begin();
@@ -104,6 +106,8 @@ async fn run(bed: &Bed, clients: usize, documents: usize) -> Result<Run, ApiErro
     let seconds = begin.elapsed().as_secs_f64();
     let (puts, latency) = (times.len() as u64, Latency::of(times));
     let bound = latency.map(|latency| load.bound(&bed.machine, latency.p50_ms, 1)).unwrap_or_default();
+    let cpu_us = (cpu() - cpu_before) * 1e6 / puts.max(1) as f64;
+    let bound = format!("{bound}; the daemons took {cpu_us:.0} us of CPU a put, together");
     let per_put = before.zip(written()).map(|(before, after)| after.saturating_sub(before) as f64 / puts.max(1) as f64);
     Ok(Run { clients, documents, puts, seconds, latency, written_per_put: per_put, bound })
 }

@@ -17,6 +17,7 @@ mod documents;
 mod folders;
 mod link;
 mod outbox;
+mod puts;
 mod saves;
 mod view;
 mod watches;
@@ -45,6 +46,7 @@ use self::commits::{Commits, Item, Outcome, StateEntry, Then};
 use self::documents::Documents;
 use self::folders::{Folder, Folders, Slot};
 use self::outbox::Outbox;
+use self::puts::OpenPuts;
 use self::watches::Watches;
 use crate::daemon::files::{FileCommand, FileEvent, Ticket};
 use crate::daemon::request::{CoreEnd, Request};
@@ -118,6 +120,8 @@ pub(crate) struct Core {
     folders: Folders,
     commits: Commits,
     watches: Watches,
+    /// Puts of this turn that wait for company.
+    puts: BTreeMap<DocumentId, OpenPuts>,
     /// Documents that changed since the last flush.
     dirty: BTreeSet<DocumentId>,
     /// Files to look at again at a time.
@@ -161,6 +165,7 @@ impl Core {
             folders: Folders::default(),
             commits,
             watches: Watches::default(),
+            puts: BTreeMap::new(),
             dirty: BTreeSet::new(),
             retries: BTreeMap::new(),
             joining: BTreeMap::new(),
@@ -265,6 +270,7 @@ impl Core {
                 let Some(ready) = poll(&mut inputs, &mut done) else { break };
                 self.take(ready).await;
             }
+            self.write_puts().await;
             // Here, too: under a load that never pauses nothing else would let the time pass.
             self.take_time().await;
             self.flush().await;
@@ -299,6 +305,10 @@ impl Core {
     }
 
     async fn take(&mut self, ready: Ready) {
+        // What becomes durable changes no document; everything else may.
+        if !matches!(ready, Ready::Request(Request::Put { .. }) | Ready::Done(_)) {
+            self.write_puts().await;
+        }
         match ready {
             Ready::Request(request) => self.answer(request).await,
             Ready::Network(event) => self.take_network(event).await,
