@@ -6,7 +6,7 @@ use std::process::Command;
 
 use murmurate_client::types::MemberState;
 use murmurate_crdt::id::MeshId;
-use murmurate_net::Authority;
+use murmurate_net::identity::ThrowawayMesh;
 use rustix::process::Signal;
 
 use super::prepare::{Certificate, authority, free_address, prepare};
@@ -44,7 +44,7 @@ impl Mesh {
     }
 
     /// The same, of this authority.
-    pub(crate) fn start_apart_of(authority: &Authority, count: usize) -> Self {
+    pub(crate) fn start_apart_of(authority: &ThrowawayMesh, count: usize) -> Self {
         Self::apart(authority, count, None)
     }
 
@@ -53,7 +53,7 @@ impl Mesh {
         Some(Self::apart(&authority(MeshId(MESH)), count, Some(Namespace::for_test(test)?)))
     }
 
-    fn apart(authority: &Authority, count: usize, namespace: Option<Namespace>) -> Self {
+    fn apart(authority: &ThrowawayMesh, count: usize, namespace: Option<Namespace>) -> Self {
         let directory = Directory::new();
         let addresses: Vec<_> = (0..count).map(|_| free_address()).collect();
         let hosts = addresses.iter().zip(1..).map(|(address, number)| {

@@ -5,11 +5,10 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::Path;
 use std::sync::atomic::{AtomicU16, Ordering};
 
-use murmurate::daemon::save_identity;
 use murmurate_crdt::id::MeshId;
-use murmurate_net::identity::generate_key;
-use murmurate_net::{Authority, Environment, Identity};
-use murmurate_protocol::Admission;
+use murmurate_net::Environment;
+use murmurate_net::identity::{NewDirectory, ThrowawayMesh, generate_key, save};
+use murmurate_protocol::{Fact, Signer, Statement};
 
 use super::Host;
 
@@ -25,11 +24,11 @@ pub(crate) enum Certificate {
     Expired,
 }
 
-/// A new authority over the mesh with this id.
-pub(crate) fn authority(mesh: MeshId) -> Authority {
+/// New keys for the mesh with this id.
+pub(crate) fn authority(mesh: MeshId) -> ThrowawayMesh {
     let environment = Environment::system();
     let begins_ms = environment.wall_ms() - VALID_MS;
-    Authority::throwaway(mesh, &mut environment.rng(), begins_ms).unwrap()
+    ThrowawayMesh::new(mesh, &mut environment.rng(), begins_ms).unwrap()
 }
 
 static NEXT_PORT: AtomicU16 = AtomicU16::new(0);
@@ -48,7 +47,7 @@ pub(crate) fn free_address() -> SocketAddr {
 /// Makes a host with everything that a daemon needs to start, laid out as `dev` does it.
 pub(crate) fn prepare(
     directory: &Path,
-    authority: &Authority,
+    authority: &ThrowawayMesh,
     name: &str,
     certificate: Certificate,
     address: SocketAddr,
@@ -58,8 +57,7 @@ pub(crate) fn prepare(
     let folder = own.join("config");
     fs::create_dir_all(&folder).unwrap();
     fs::create_dir_all(own.join("data")).unwrap();
-    let (identity, admission) = identity(authority, name, certificate);
-    save_identity(&own.join("data"), &identity, &admission).unwrap();
+    save_identity(&own.join("data/identity"), authority, name, certificate);
     let peers: Vec<String> = peers.iter().map(SocketAddr::to_string).collect();
     let settings = format!(
         "name = {name:?}\ndata_dir = \"data\"\nruntime_dir = \"run\"\nsocket = \"murmurate.sock\"\n\
@@ -81,16 +79,24 @@ pub(crate) fn prepare(
     }
 }
 
-fn identity(authority: &Authority, name: &str, certificate: Certificate) -> (Identity, Admission) {
+fn save_identity(directory: &Path, mesh: &ThrowawayMesh, name: &str, certificate: Certificate) {
     let environment = Environment::system();
     let now_ms = environment.wall_ms();
-    let key = generate_key(&mut environment.rng());
-    let public_key = key.verifying_key();
-    let end_ms = match certificate {
+    let mut rng = environment.rng();
+    let key = generate_key(&mut rng);
+    let ends_ms = match certificate {
         Certificate::Valid => now_ms + VALID_MS,
         Certificate::Expired => now_ms - HOUR_MS,
     };
-    let certificate = authority.issue(public_key.as_bytes(), name, now_ms - VALID_MS, end_ms).unwrap();
-    let admission = Admission::admit(authority.mesh(), authority.key(), &public_key, name, now_ms).unwrap();
-    (Identity::new(key, certificate, authority.certificate().clone()).unwrap(), admission)
+    let admit = Fact::Admit { key: key.verifying_key(), name: name.to_owned(), issued_ms: now_ms };
+    let authority = mesh.authority();
+    let admission = Statement::new(authority.mesh(), Signer::Authority(authority.key()), &admit).unwrap();
+    let new = NewDirectory {
+        identity: &mesh.member(key, name, now_ms - VALID_MS, ends_ms).unwrap(),
+        issuer_key: &generate_key(&mut rng),
+        issuer_certificate: None,
+        authority_key: None,
+        statements: &[admission.bytes().to_vec()],
+    };
+    save(directory, &new).unwrap();
 }

@@ -3,7 +3,6 @@
 //! Two loops dial each address: one in short attempts, which finds a returned network soon, and one patient, which dials
 //! only while nobody answers, for paths of seconds. Both rest while the node at the address is connected.
 
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -11,11 +10,12 @@ use std::time::Duration;
 use murmurate_crdt::id::NodeId;
 use rand_chacha::ChaCha20Rng;
 use rand_core::Rng;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
 use crate::address::PeerAddress;
 use crate::limits;
 use crate::network::Shared;
+use crate::race::resolve;
 
 /// What came of one attempt.
 #[derive(Debug)]
@@ -125,15 +125,4 @@ async fn attempt(shared: &Arc<Shared>, address: &PeerAddress, attempt_timeout: D
         }
     }
     outcome
-}
-
-async fn resolve(address: &PeerAddress) -> Result<Vec<SocketAddr>, String> {
-    if let Some(numeric) = address.numeric() {
-        return Ok(vec![numeric]);
-    }
-    match timeout(limits::RESOLVE_TIMEOUT, tokio::net::lookup_host((address.host(), address.port()))).await {
-        Ok(Ok(addresses)) => Ok(addresses.collect()),
-        Ok(Err(error)) => Err(format!("the name doesn't resolve: {error}")),
-        Err(_) => Err("the resolver doesn't answer".to_owned()),
-    }
 }

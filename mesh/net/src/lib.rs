@@ -1,8 +1,9 @@
 //! QUIC connections between members, with mutual TLS on every byte.
 //!
 //! ```text
-//!  identity ──▶ Network::start ──▶ NetworkHandle   send, set_peers, disconnect, shutdown
-//!                               └─▶ NetworkEvents   Connected, Frame, SendQueueFull, Disconnected, Refused
+//!  identity ──▶ Network::start ──▶ NetworkHandle   send, set_peers, renew, set_identity, shutdown
+//!                               └─▶ NetworkEvents   Connected, Frame, SendQueueFull, Disconnected, Refused, Join
+//!  ticket ────▶ join::redeem ──▶ a new identity's certificates
 //! ```
 //! The bytes and steps are in `PROTOCOL.md` at the root of the repository.
 
@@ -14,9 +15,12 @@ mod dial;
 pub mod environment;
 mod event;
 pub mod identity;
+pub mod join;
 pub mod limits;
 mod network;
+mod race;
 mod refusal;
+mod socket;
 mod tls;
 mod transport;
 
@@ -26,7 +30,7 @@ pub use close::DisconnectReason;
 pub use connection::SendOutcome;
 pub use environment::Environment;
 pub use event::{NetworkEvent, NetworkEvents};
-pub use identity::{Authority, Identity};
+pub use identity::{Anchors, Authority, Identity, Issuer};
 pub use network::{Network, NetworkConfig, NetworkHandle, StartError};
 pub use refusal::{PeerRefusal, RefuseReason};
 pub use tls::TlsError;

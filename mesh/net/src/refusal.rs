@@ -21,8 +21,29 @@ pub enum RefuseReason {
         /// The mesh it names.
         theirs: MeshId,
     },
-    /// The certificate names this mesh, but its authority didn't sign it.
+    /// The certificate names this mesh, but neither its authority nor its recovery key vouches for it.
     ForeignAuthority,
+    /// The certificate was signed by a node that isn't an issuer.
+    NotAnIssuer {
+        /// Which.
+        node: NodeId,
+    },
+    /// The issuer's certificate isn't valid now: it expired, or isn't valid yet.
+    IssuerNotValid {
+        /// The issuer.
+        issuer: NodeId,
+        /// From when on it is, in milliseconds since 1970 UTC.
+        from_ms: u64,
+        /// Until when.
+        until_ms: u64,
+        /// What this host takes for the time.
+        now_ms: u64,
+    },
+    /// The membership of the node that issued the certificate was revoked, and with it all that it issued.
+    IssuerRevoked {
+        /// The issuer.
+        issuer: NodeId,
+    },
     /// The certificate has expired.
     Expired {
         /// When, in milliseconds since 1970 UTC.
@@ -66,6 +87,9 @@ impl RefuseReason {
             Self::NoCertificate => "no certificate",
             Self::AnotherMesh { .. } => "another mesh",
             Self::ForeignAuthority => "foreign authority",
+            Self::NotAnIssuer { .. } => "not an issuer",
+            Self::IssuerNotValid { .. } => "issuer not valid",
+            Self::IssuerRevoked { .. } => "issuer revoked",
             Self::Expired { .. } => "expired",
             Self::NotYetValid { .. } => "not yet valid",
             Self::NodeIdMismatch => "node id mismatch",
@@ -80,7 +104,8 @@ impl RefuseReason {
     }
 }
 
-fn date(ms: u64) -> String {
+/// A moment for people.
+pub(crate) fn date(ms: u64) -> String {
     i64::try_from(ms)
         .ok()
         .and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok())
@@ -93,6 +118,25 @@ impl fmt::Display for RefuseReason {
             Self::NoCertificate => f.write_str("the peer showed no certificate"),
             Self::AnotherMesh { theirs } => write!(f, "the peer's certificate is of another mesh, {theirs}"),
             Self::ForeignAuthority => f.write_str("the peer's certificate isn't signed by this mesh's authority"),
+            Self::NotAnIssuer { node } => {
+                write!(
+                    f,
+                    "the peer's certificate was signed by node {node}, which this mesh's authority made no issuer"
+                )
+            }
+            Self::IssuerNotValid { issuer, from_ms, until_ms, now_ms } => write!(
+                f,
+                "the peer's certificate was issued by node {issuer}, whose right to do so holds from {} to {}, and this host \
+                 takes it for {}: check the clock, or grant it again",
+                date(*from_ms),
+                date(*until_ms),
+                date(*now_ms)
+            ),
+            Self::IssuerRevoked { issuer } => write!(
+                f,
+                "the peer's certificate was issued by node {issuer}, whose membership is revoked: it has to be renewed at \
+                 another issuer"
+            ),
             Self::Expired { since_ms } => {
                 write!(f, "the peer's certificate expired at {}: renew it, or check this host's clock", date(*since_ms))
             }

@@ -47,6 +47,7 @@ impl Engine {
             reply_wanted: false,
             keeps_only_listed: false,
             roster: self.roster.hash(),
+            revoked: self.roster.revoked_hash(),
             folders: self.index.folder_summaries(),
             neighbours: Some(self.peers.neighbours()),
         }
@@ -150,7 +151,7 @@ impl Engine {
         let Some(session) = self.peers.session_mut(peer) else { return };
         if session.roster_asked_at.is_none_or(|asked| ctx.now >= asked + ROSTER_AGAIN) {
             session.roster_asked_at = Some(ctx.now);
-            ctx.send(peer, Class::Control, &Message::WantAdmissions { after: EMPTY, nodes: Vec::new() });
+            ctx.send(peer, Class::Control, &Message::WantStatements { after: EMPTY, nodes: Vec::new() });
         }
     }
 
@@ -269,7 +270,7 @@ impl Engine {
         self.tell(ctx, peer, true);
         let nodes = self.strangers.authors();
         if !nodes.is_empty() {
-            ctx.send(peer, Class::Control, &Message::WantAdmissions { after: EMPTY, nodes });
+            ctx.send(peer, Class::Control, &Message::WantStatements { after: EMPTY, nodes });
         }
     }
 

@@ -10,7 +10,7 @@
 //!                       │                                                │ roots, buckets, vectors
 //!                       ├▶ summary, vectors, changes ─▶ pull ◀───────────┤
 //!                       ├▶ buckets, want ─▶ serve ◀─▶ ReadChanges        │
-//!                       └▶ admissions ─▶ roster                          ▼
+//!                       └▶ statements ─▶ roster ─▶ Stated, push          ▼
 //!  Tick ─▶ timers: announce, check, retry, round ────────────────▶ Send (control, repair), WakeAt
 //! ```
 //! Invariants:
@@ -74,11 +74,11 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// An engine that knows nothing yet: tell it the store's documents and admissions, then the connections.
+    /// An engine that knows nothing yet: tell it the store's documents and statements, then the connections.
     #[must_use]
     pub fn new(config: Config, now: Duration) -> Self {
         Self {
-            roster: Roster::new(config.mesh, config.authority),
+            roster: Roster::new(config.mesh, config.roots),
             index: Index::default(),
             waiting: Waiting::new(config.waiting_bytes_per_peer, config.waiting_bytes),
             strangers: Strangers::default(),
@@ -106,7 +106,8 @@ impl Engine {
     fn dispatch(&mut self, ctx: &mut Context<'_>, event: Event) {
         match event {
             Event::Loaded { document, generation, vector } => self.index.set_durable(&document, generation, &vector),
-            Event::Admission(admission) => self.admission(ctx, self.config.node, admission, false),
+            Event::LoadedStatement(statement) => self.loaded_statement(ctx, statement),
+            Event::Statement(statement) => self.state(ctx, self.config.node, statement),
             Event::PeerConnected { peer } => self.connected(ctx, peer),
             Event::PeerDisconnected { peer } => self.disconnected(ctx, peer),
             Event::Received { peer, frame } => self.received(ctx, peer, &frame),
@@ -170,8 +171,8 @@ impl Engine {
             }
             Message::Want { request, wants } => self.receive_want(ctx, peer, request, wants),
             Message::Changes { request, envelopes } => self.receive_changes(ctx, peer, request, envelopes),
-            Message::Admissions { next, statements } => self.receive_admissions(ctx, peer, next, statements),
-            Message::WantAdmissions { after, nodes } => self.answer_admissions(ctx, peer, after, &nodes),
+            Message::Statements { next, statements } => self.receive_statements(ctx, peer, next, statements),
+            Message::WantStatements { after, nodes } => self.answer_statements(ctx, peer, after, &nodes),
             Message::Leaving => {
                 self.disconnected(ctx, peer);
                 self.peers.left(peer, ctx.now);
@@ -293,7 +294,7 @@ impl Engine {
         }
     }
 
-    /// The members' admissions.
+    /// Who belongs to the mesh.
     #[must_use]
     pub fn roster(&self) -> &Roster {
         &self.roster

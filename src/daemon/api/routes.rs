@@ -19,11 +19,11 @@ use serde::Deserialize;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use super::Api;
 use super::answer::{Answer, Document, Failure, Parameters, Raw, Result};
 use super::events::watch;
 use super::limits::{BODY_BYTES, BODY_DEADLINE, LARGE_BODIES_BYTES, SMALL_BODY_BYTES};
 use super::wait::wait;
+use super::{Api, membership};
 use crate::daemon::request::{Caller, Request};
 
 /// The API's description, for people and generators.
@@ -48,6 +48,7 @@ pub(super) fn router(api: Api) -> Router {
         .route("/v1/resolve", post(resolve))
         .route("/v1/watch", get(watch))
         .route("/v1/wait", get(wait))
+        .merge(membership::routes())
         .fallback(no_route)
         .method_not_allowed_fallback(no_route)
         .layer(middleware::from_fn_with_state(Arc::new(Semaphore::new(LARGE_BODIES_BYTES)), bound_bodies))

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use ed25519_dalek::SigningKey;
 use murmurate_crdt::id::{MeshId, NodeId};
 use murmurate_net::environment::Random;
-use murmurate_net::identity::generate_key;
+use murmurate_net::identity::{ThrowawayMesh, generate_key};
 use murmurate_net::{Identity, Network, NetworkConfig, PeerRefusal, RefuseReason};
 use quinn::ConnectionError;
 use rustls_pki_types::CertificateDer;
 
-use crate::rogue::{Rogue, private_key};
+use crate::rogue::{Rogue, Shown, private_key};
 use crate::support::{DAY_MS, Mesh, NOW_MS, Node, environment, loopback};
 
 const EXPIRED_MS: u64 = NOW_MS - DAY_MS;
@@ -17,36 +18,65 @@ const NOT_YET_MS: u64 = NOW_MS + DAY_MS;
 
 /// The authority of mesh 1, speaking for mesh 2.
 fn same_key_other_mesh(mesh: &Mesh) -> Mesh {
-    let key = mesh.authority.key().clone();
-    Mesh { authority: murmurate_net::Authority::new(MeshId([2; 16]), key, 0).unwrap() }
+    let key = mesh.keys.authority().key().clone();
+    let mut rng = Random::seeded(5).rng();
+    Mesh { keys: ThrowawayMesh::with_authority(MeshId([2; 16]), key, &mut rng, 0).unwrap() }
 }
 
-/// A certificate of the authority that names one node and holds the key of another.
-fn borrowed_name(mesh: &Mesh, named: NodeId, holder: &[u8; 32]) -> CertificateDer<'static> {
-    struct Key([u8; 32]);
-    impl rcgen::PublicKeyData for Key {
-        fn der_bytes(&self) -> &[u8] {
-            &self.0
-        }
-        fn algorithm(&self) -> &'static rcgen::SignatureAlgorithm {
-            &rcgen::PKCS_ED25519
-        }
+/// A public key, as rcgen wants it.
+struct Key([u8; 32]);
+
+impl rcgen::PublicKeyData for Key {
+    fn der_bytes(&self) -> &[u8] {
+        &self.0
     }
-    let authority_key = private_key(mesh.authority.key().as_bytes());
-    let signer = rcgen::KeyPair::from_pkcs8_der_and_sign_algo(&authority_key, &rcgen::PKCS_ED25519).unwrap();
-    let mut issuer = rcgen::CertificateParams::default();
-    issuer.distinguished_name = rcgen::DistinguishedName::new();
-    issuer.distinguished_name.push(rcgen::DnType::CommonName, format!("murmurate {}", mesh.authority.mesh()));
-    let mut parameters = rcgen::CertificateParams::default();
-    parameters.distinguished_name = rcgen::DistinguishedName::new();
-    parameters.distinguished_name.push(rcgen::DnType::CommonName, "borrowed");
-    let uri = format!("murmurate:{}/{named}", mesh.authority.mesh());
-    parameters.subject_alt_names = vec![rcgen::SanType::URI(uri.try_into().unwrap())];
-    parameters.signed_by(&Key(*holder), &rcgen::Issuer::from_params(&issuer, signer)).unwrap().der().clone()
+
+    fn algorithm(&self) -> &'static rcgen::SignatureAlgorithm {
+        &rcgen::PKCS_ED25519
+    }
 }
 
-fn shown(identity: &Identity) -> (CertificateDer<'static>, rustls_pki_types::PrivatePkcs8KeyDer<'static>) {
-    (identity.certificate().clone(), private_key(identity.key().as_bytes()))
+/// A certificate that says anything, for any key, signed with any key.
+fn forged(
+    mesh: &Mesh,
+    named: NodeId,
+    holder: &[u8; 32],
+    signer: &SigningKey,
+    signer_name: &str,
+    is_ca: rcgen::IsCa,
+) -> CertificateDer<'static> {
+    let named_as = |name: &str| {
+        let mut parameters = rcgen::CertificateParams::default();
+        parameters.distinguished_name = rcgen::DistinguishedName::new();
+        parameters.distinguished_name.push(rcgen::DnType::CommonName, name);
+        parameters
+    };
+    let key =
+        rcgen::KeyPair::from_pkcs8_der_and_sign_algo(&private_key(signer.as_bytes()), &rcgen::PKCS_ED25519).unwrap();
+    let mut parameters = named_as("forged");
+    let uri = format!("murmurate:{}/{named}", mesh.keys.anchors().mesh());
+    parameters.subject_alt_names = vec![rcgen::SanType::URI(uri.try_into().unwrap())];
+    parameters.is_ca = is_ca;
+    let issuer = named_as(signer_name);
+    parameters.signed_by(&Key(*holder), &rcgen::Issuer::from_params(&issuer, key)).unwrap().der().clone()
+}
+
+/// How certificates name the holder of a signing key.
+fn signer_name(mesh: &Mesh, key: &SigningKey) -> String {
+    let hash = NodeId::of_public_key(key.verifying_key().as_bytes()).to_string();
+    format!("murmurate {} {}", mesh.keys.anchors().mesh(), &hash[..16])
+}
+
+/// A chain of the issuer that names one node and holds the key of another.
+fn borrowed_name(mesh: &Mesh, named: NodeId, holder: &[u8; 32]) -> Vec<CertificateDer<'static>> {
+    let issuer = mesh.keys.issuer();
+    let name = signer_name(mesh, issuer.key());
+    let forged = forged(mesh, named, holder, issuer.key(), &name, rcgen::IsCa::NoCa);
+    vec![forged, issuer.certificate().clone()]
+}
+
+fn shown(identity: &Identity) -> Shown {
+    (identity.chain().to_vec(), private_key(identity.key().as_bytes()))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -90,7 +120,7 @@ async fn a_certificate_whose_key_the_peer_does_not_hold_is_worth_nothing() {
     let mesh = Mesh::new(1, 1);
     let node = Node::start(mesh.identity(1));
     let thief = generate_key(&mut Random::seeded(66).rng());
-    let stolen = (mesh.identity(5).certificate().clone(), private_key(thief.as_bytes()));
+    let stolen = (mesh.identity(5).chain().to_vec(), private_key(thief.as_bytes()));
     let error = Rogue::new(Some(stolen), b"murmurate/1").refused(node.address()).await;
     assert!(
         matches!(&error, ConnectionError::ConnectionClosed(close) if u64::from(close.error_code) == 0x100 + 51),

@@ -4,7 +4,7 @@ use ed25519_dalek::SigningKey;
 use murmurate_crdt::clock::Dot;
 use murmurate_crdt::envelope::{Envelope, SignedEnvelope};
 use murmurate_crdt::id::{ActorId, DocumentId, Generation, Lane, MeshId, NodeId, Writer};
-use murmurate_protocol::{Admission, Config, Engine, Event};
+use murmurate_protocol::{Config, Engine, Event, Fact, Roots, Signer, Statement};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use std::sync::LazyLock;
@@ -16,11 +16,19 @@ pub(crate) fn authority() -> SigningKey {
     SigningKey::from_bytes(&[0xaa; 32])
 }
 
+pub(crate) fn recovery() -> SigningKey {
+    SigningKey::from_bytes(&[0xbb; 32])
+}
+
+pub(crate) fn roots() -> Roots {
+    Roots { authority: authority().verifying_key(), recovery: recovery().verifying_key() }
+}
+
 /// A member, made once: deriving keys and signing is what tests without optimisation spend their time on.
 struct Identity {
     key: SigningKey,
     node: NodeId,
-    admission: Admission,
+    admission: Statement,
 }
 
 static IDENTITIES: LazyLock<Vec<Identity>> = LazyLock::new(|| (0..32).map(identity).collect());
@@ -29,8 +37,14 @@ fn identity(number: u8) -> Identity {
     let key = SigningKey::from_bytes(&[number + 1; 32]);
     let node = NodeId::of_public_key(key.verifying_key().as_bytes());
     let name = format!("host-{number}");
-    let admission = Admission::admit(MESH, &authority(), &key.verifying_key(), &name, 1_700_000_000_000).unwrap();
+    let admission = admit(&authority(), &key, &name);
     Identity { key, node, admission }
+}
+
+/// A statement that admits a node.
+pub(crate) fn admit(authority: &SigningKey, key: &SigningKey, name: &str) -> Statement {
+    let fact = Fact::Admit { key: key.verifying_key(), name: name.to_owned(), issued_ms: 1_700_000_000_000 };
+    Statement::new(MESH, Signer::Authority(authority), &fact).unwrap()
 }
 
 /// The key of the `number`-th member.
@@ -42,7 +56,7 @@ pub(crate) fn node(number: u8) -> NodeId {
     IDENTITIES[usize::from(number)].node
 }
 
-pub(crate) fn admission(number: u8) -> Admission {
+pub(crate) fn admission(number: u8) -> Statement {
     IDENTITIES[usize::from(number)].admission.clone()
 }
 
@@ -52,7 +66,7 @@ pub(crate) fn check(envelope: &SignedEnvelope) -> Result<(), String> {
 }
 
 pub(crate) fn config(number: u8) -> Config {
-    Config::new(node(number), MESH, authority().verifying_key(), check)
+    Config::new(node(number), MESH, roots(), check)
 }
 
 pub(crate) fn writer(number: u8, lane: Lane) -> Writer {
@@ -104,7 +118,7 @@ impl Node {
         let engine = Engine::new(config, Duration::ZERO);
         let mut node = Self { engine, rng: ChaCha8Rng::seed_from_u64(1) };
         for member in 0..members {
-            node.handle(0, Event::Admission(admission(member)));
+            node.handle(0, Event::LoadedStatement(admission(member)));
         }
         node
     }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use murmurate_crdt::clock::{Range, VersionVector};
 use murmurate_crdt::id::{Generation, Lane, NodeId};
 use murmurate_protocol::message::{BUCKETS, DocumentVector, Message};
-use murmurate_protocol::{Admission, DocumentRanges, FolderSummary, Summary};
+use murmurate_protocol::{DocumentRanges, FolderSummary, Statement, Summary};
 
 use crate::common;
 
@@ -17,6 +17,7 @@ fn summary() -> Summary {
         reply_wanted: true,
         keeps_only_listed: false,
         roster: [0x11; 32],
+        revoked: [0x12; 32],
         folders: BTreeMap::from([("web".to_owned(), FolderSummary { root: [0x22; 32], changes: 300 })]),
         neighbours: Some(BTreeSet::from([NodeId([0x33; 32]), NodeId([0x44; 32])])),
     }
@@ -57,8 +58,8 @@ fn messages() -> Vec<(&'static str, Message)> {
         ("vectors", vectors()),
         ("want", want()),
         ("changes", Message::Changes { request: 8, envelopes: vec![change.bytes().clone()] }),
-        ("admissions", Message::Admissions { next: None, statements: vec![common::admission(1).bytes().to_vec()] }),
-        ("want_admissions", Message::WantAdmissions { after: [0; 32], nodes: vec![NodeId([0x77; 32])] }),
+        ("statements", Message::Statements { next: None, statements: vec![common::admission(1).bytes().clone()] }),
+        ("want_statements", Message::WantStatements { after: [0; 32], nodes: vec![NodeId([0x77; 32])] }),
         ("leaving", Message::Leaving),
     ]
 }
@@ -89,7 +90,7 @@ fn golden_messages_are_written_and_read_as_before() {
 }
 
 #[test]
-fn the_golden_admission_is_written_and_read_as_before() {
-    let bytes = check("admission", common::admission(1).bytes());
-    assert_eq!(Admission::decode(bytes), Ok(common::admission(1)));
+fn the_golden_statement_is_written_and_read_as_before() {
+    let bytes = check("statement_admit", common::admission(1).bytes());
+    assert_eq!(Statement::decode(bytes), Ok(common::admission(1)));
 }

@@ -179,13 +179,13 @@ fn an_unknown_author_waits_until_its_admission_comes_from_who_sent_the_change() 
     let effects = host.handle(1, pushed(1, &[&change(2, APP, 1, &[])]));
     assert!(applied(&effects).is_empty() && troubles(&effects).is_empty());
     assert!(sent(&effects).iter().any(|(peer, message)| {
-        *peer == node(1) && matches!(message, Message::WantAdmissions { nodes, .. } if *nodes == [node(2)])
+        *peer == node(1) && matches!(message, Message::WantStatements { nodes, .. } if *nodes == [node(2)])
     }));
     assert_eq!(host.engine.held().unknown_authors, 1);
-    let statements = vec![common::admission(2).bytes().to_vec()];
-    let effects = host.handle(2, received(1, &Message::Admissions { next: None, statements }));
+    let statements = vec![common::admission(2).bytes().clone()];
+    let effects = host.handle(2, received(1, &Message::Statements { next: None, statements }));
     assert_eq!(applied(&effects), [dot(2, 1)]);
-    assert!(effects.iter().any(|effect| matches!(effect, Effect::Admitted { .. })));
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::Stated { .. })));
     assert_eq!(host.engine.held(), Held::default());
 }
 
@@ -193,16 +193,16 @@ fn an_unknown_author_waits_until_its_admission_comes_from_who_sent_the_change() 
 fn who_holds_an_admission_gives_it_and_a_foreign_authoritys_is_refused() {
     let mut host = Node::new(0, 3);
     connect(&mut host, 1);
-    let ask = Message::WantAdmissions { after: [0; 32], nodes: vec![node(2)] };
+    let ask = Message::WantStatements { after: [0; 32], nodes: vec![node(2)] };
     let (_, answer) = sent(&host.handle(1, received(1, &ask))).remove(0);
-    let statements = vec![common::admission(2).bytes().to_vec()];
-    assert_eq!(answer, Message::Admissions { next: None, statements });
+    let statements = vec![common::admission(2).bytes().clone()];
+    assert_eq!(answer, Message::Statements { next: None, statements });
 
     let key = common::key(9);
-    let forged = murmurate_protocol::Admission::admit(common::MESH, &key, &key.verifying_key(), "thief", 0).unwrap();
-    let statements = vec![forged.bytes().to_vec()];
-    let effects = host.handle(2, received(1, &Message::Admissions { next: None, statements }));
-    assert!(matches!(troubles(&effects)[..], [Trouble::BadAdmission { .. }]));
+    let forged = common::admit(&key, &key, "thief");
+    let statements = vec![forged.bytes().clone()];
+    let effects = host.handle(2, received(1, &Message::Statements { next: None, statements }));
+    assert!(matches!(troubles(&effects)[..], [Trouble::BadStatement { .. }]));
     assert!(host.engine.roster().key(node(9)).is_none());
 }
 

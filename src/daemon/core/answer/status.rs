@@ -67,7 +67,18 @@ impl Core {
                 "repair the disk, then start the daemon again",
             )
         });
-        store.chain(frozen).chain(grown).chain(refused).chain(self.missing_links()).collect()
+        store.chain(self.own_revocation()).chain(frozen).chain(grown).chain(refused).chain(self.missing_links()).collect()
+    }
+
+    /// That this host is no member any more, if that has come here.
+    fn own_revocation(&self) -> Option<Problem> {
+        let revocation = self.engine.roster().revocation(self.identity.node)?;
+        Some(Problem {
+            code: ErrorCode::Denied,
+            what: "this host was taken out of the mesh".into(),
+            why: format!("it was revoked: {}", revocation.reason),
+            try_: "what is edited here stays here; `murmurate leave`, then join anew with a ticket".into(),
+        })
     }
 
     /// Hosts that others reach and this one doesn't: a link is broken, in one direction or in both.
@@ -92,7 +103,7 @@ impl Core {
     }
 
     /// This host and its peers.
-    pub(super) fn members(&self) -> Members {
+    pub(in crate::daemon::core) fn members(&self) -> Members {
         let mut members: Vec<Member> = self.peers().iter().map(|peer| self.member(peer)).collect();
         members.push(Member {
             name: self.identity.name.clone(),
@@ -111,8 +122,11 @@ impl Core {
         Members { v: V1, members }
     }
 
+    /// The other members; who was revoked is none any more.
     fn peers(&self) -> Vec<Peer> {
-        self.engine.members(self.environment.monotonic())
+        let mut peers = self.engine.members(self.environment.monotonic());
+        peers.retain(|peer| !self.engine.roster().is_revoked(peer.node));
+        peers
     }
 
     fn member(&self, peer: &Peer) -> Member {
@@ -126,7 +140,7 @@ impl Core {
             in_step: peer.in_step,
             behind_since: peer.out_of_step_since.map(|since| self.time(since)),
             through: peer.through.iter().map(|node| self.node_name(*node)).collect(),
-            version: None,
+            version: self.engine.roster().version(peer.node).map(str::to_owned),
             is_self: false,
         }
     }

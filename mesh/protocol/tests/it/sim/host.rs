@@ -6,7 +6,7 @@ use std::time::Duration;
 use murmurate_crdt::clock::{Dot, VersionVector};
 use murmurate_crdt::envelope::SignedEnvelope;
 use murmurate_crdt::id::{ActorId, DocumentId, Lane, Writer};
-use murmurate_protocol::{Admission, Engine, Event};
+use murmurate_protocol::{Engine, Event, Statement};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
@@ -33,7 +33,7 @@ pub(crate) struct Host {
     /// On its way to the disk.
     pub(crate) committing: Vec<SignedEnvelope>,
     pub(crate) disk: Disk,
-    pub(crate) admissions: Vec<Admission>,
+    pub(crate) statements: Vec<Statement>,
     pub(crate) wake_at: Option<Duration>,
 }
 
@@ -51,7 +51,7 @@ impl Host {
             pending: Vec::new(),
             committing: Vec::new(),
             disk: Disk::default(),
-            admissions: known.map(common::admission).collect(),
+            statements: known.map(common::admission).collect(),
             wake_at: None,
         }
     }
@@ -72,13 +72,13 @@ impl Host {
             envelopes.iter().for_each(|envelope| register.apply(envelope));
         }
         self.rendered = self.documents.clone();
-        let admissions = self.admissions.iter().cloned().map(Event::Admission);
+        let statements = self.statements.iter().cloned().map(Event::LoadedStatement);
         let vectors = self.disk.vectors.iter().map(|(document, vector)| Event::Loaded {
             document: document.clone(),
             generation: Default::default(),
             vector: vector.clone(),
         });
-        admissions.chain(vectors).collect()
+        statements.chain(vectors).collect()
     }
 
     /// Ends without notice. A commit under way reaches the disk or not.

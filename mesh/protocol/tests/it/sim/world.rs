@@ -267,7 +267,10 @@ impl World {
                 let mut held = pending.chain(host.disk.get(&envelope.document, envelope.dot));
                 assert!(held.any(|held| *held == envelope), "a dot was used twice");
             }
-            Effect::Admitted { admission } => self.host(number).admissions.push(admission),
+            Effect::Stated { statement } => self.host(number).statements.push(statement),
+            Effect::Superseded { digest } => {
+                self.host(number).statements.retain(|statement| statement.digest() != digest);
+            }
             Effect::WakeAt(at) => {
                 self.host(number).wake_at = Some(at.max(self.now));
                 self.plan(at, Happening::Tick { host: number, life });
