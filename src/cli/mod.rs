@@ -7,6 +7,7 @@
 //! ```
 
 mod ask;
+mod bench;
 mod completions;
 mod conflicts;
 mod context;
@@ -132,6 +133,8 @@ enum Command {
     Paths(paths::Paths),
     /// Print the version
     Version(version::Version),
+    /// Measure this mesh, or one of its own
+    Bench(bench::Bench),
     /// Try it out: a mesh of real daemons on this machine
     Dev(dev::Dev),
 }
@@ -198,6 +201,7 @@ async fn carry_out(command: Command, flags: &ClientFlags, context: &Context) -> 
         Command::Man(verb) => verb.run(context),
         Command::Paths(verb) => verb.run(context),
         Command::Version(verb) => verb.run(context),
+        Command::Bench(verb) => verb.run(context).await,
         Command::Dev(verb) => verb.run(context).await,
     }
 }

@@ -6,6 +6,7 @@ pub mod files;
 pub mod founding;
 mod heartbeat;
 mod log;
+mod platform;
 pub mod request;
 mod run;
 mod serve;
@@ -16,6 +17,7 @@ mod tests;
 mod throwaway;
 
 pub use log::Log;
+pub use platform::{Platform, SystemPlatform};
 pub use run::{Daemon, DaemonConfig, DaemonError};
 pub use serve::run;
 pub use throwaway::{ThrowawayHost, throwaway_mesh};

@@ -9,9 +9,9 @@
 use std::path::PathBuf;
 
 use murmurate_client::types::{
-    AddFolder, AddIssuer, ApiError, Choice, ConflictPart, Conflicts, Converged, CreateTicket, Deleted, Documents,
-    Entry, ErrorCode, Event, File, FolderAdded, FolderConfirmed, FolderRemoved, FolderStatus, Folders, IssuerAdded,
-    KeyStatus, Keys, Left, Members, Node, NodeRevoked, PathFacts, PutResult, Resolved, RevokeNode, Status,
+    AddFolder, AddIssuer, ApiError, Choice, ConflictPart, Conflicts, Converged, Counters, CreateTicket, Deleted,
+    Documents, Entry, ErrorCode, Event, File, FolderAdded, FolderConfirmed, FolderRemoved, FolderStatus, Folders,
+    IssuerAdded, KeyStatus, Keys, Left, Members, Node, NodeRevoked, PathFacts, PutResult, Resolved, RevokeNode, Status,
     TicketCreated, TicketRevoked, Tickets, ValueType,
 };
 use tokio::sync::{mpsc, oneshot, watch};
@@ -79,6 +79,11 @@ pub enum Request {
     Status {
         /// Where the answer goes.
         reply: Reply<Status>,
+    },
+    /// What was counted.
+    Counters {
+        /// Where the answer goes.
+        reply: Reply<Counters>,
     },
     /// The hosts of the mesh.
     Members {

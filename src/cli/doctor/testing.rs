@@ -123,6 +123,8 @@ fn member(name: &str, is_self: bool, state: MemberState) -> Member {
         in_step: true,
         version: None,
         is_self,
+        behind_since: None,
+        through: Vec::new(),
     }
 }
 
