@@ -182,7 +182,18 @@ fn alert(code: quinn::TransportErrorCode) -> Option<u8> {
     u64::from(code).checked_sub(CRYPTO_ERROR).and_then(|alert| u8::try_from(alert).ok())
 }
 
+/// `certificate_revoked`.
+const CERTIFICATE_REVOKED: u8 = 44;
+/// `certificate_expired`.
+const CERTIFICATE_EXPIRED: u8 = 45;
+
 impl PeerRefusal {
+    /// Whether another certificate may help: this one has expired there, or it or its issuer was revoked.
+    #[must_use]
+    pub fn asks_for_renewal(&self) -> bool {
+        matches!(self.alert, CERTIFICATE_REVOKED | CERTIFICATE_EXPIRED)
+    }
+
     /// The refusal that an error carries, if it does.
     pub(crate) fn of_error(error: &ConnectionError) -> Option<Self> {
         match error {

@@ -10,14 +10,14 @@ use serde::Serialize;
 
 use super::super::failure;
 use super::FOLDER;
-use crate::daemon::{ThrowawayHost, save_identity, throwaway_mesh};
+use crate::daemon::{ThrowawayHost, throwaway_mesh};
 
 /// One host of the mesh.
 #[derive(Debug)]
-pub(super) struct Host {
-    pub(super) name: String,
-    pub(super) dir: PathBuf,
-    pub(super) address: SocketAddr,
+pub(in crate::cli) struct Host {
+    pub(in crate::cli) name: String,
+    pub(in crate::cli) dir: PathBuf,
+    pub(in crate::cli) address: SocketAddr,
 }
 
 /// The settings file, as `settings::Settings` reads it.
@@ -32,19 +32,19 @@ struct File<'a> {
 }
 
 impl Host {
-    pub(super) fn folder(&self) -> PathBuf {
+    pub(in crate::cli) fn folder(&self) -> PathBuf {
         self.dir.join(FOLDER)
     }
 
-    pub(super) fn socket(&self) -> PathBuf {
+    pub(in crate::cli) fn socket(&self) -> PathBuf {
         self.dir.join("murmurate.sock")
     }
 
-    pub(super) fn log(&self) -> PathBuf {
+    pub(in crate::cli) fn log(&self) -> PathBuf {
         self.dir.join("daemon.log")
     }
 
-    pub(super) fn settings(&self) -> PathBuf {
+    pub(in crate::cli) fn settings(&self) -> PathBuf {
         self.dir.join("daemon.toml")
     }
 
@@ -58,7 +58,7 @@ impl Host {
 }
 
 /// Prepares hosts `host-1` to `host-N`. A directory that a former mesh of as many hosts left is used again.
-pub(super) fn prepare_all(dir: &Path, nodes: u16) -> Result<Vec<Host>, ApiError> {
+pub(in crate::cli) fn prepare_all(dir: &Path, nodes: u16) -> Result<Vec<Host>, ApiError> {
     let addresses = free_addresses(nodes).map_err(|error| failure::io("find free UDP ports on loopback", &error))?;
     let host = |(index, address)| {
         let name = format!("host-{}", index + 1);
@@ -85,7 +85,7 @@ pub(super) fn prepare_all(dir: &Path, nodes: u16) -> Result<Vec<Host>, ApiError>
 /// Makes a host's directories, writes its settings, and its identity from the throwaway authority.
 fn prepare_host(host: &Host, member: &ThrowawayHost, addresses: &[SocketAddr]) -> Result<(), ApiError> {
     write_settings(host, addresses)?;
-    save_identity(&host.data(), &member.identity, &member.admission).map_err(|error| {
+    member.save(&host.data()).map_err(|error| {
         let what = format!("write the identity of {}", host.name);
         ApiError::new(ErrorCode::Io, what, error.to_string(), "look at the directory's owner and mode")
     })
@@ -135,7 +135,7 @@ mod tests {
         let key = |host: &Host| fs::read(host.data().join("identity/node.key")).unwrap();
         let keys: Vec<_> = hosts.iter().map(key).collect();
         for host in &hosts {
-            let flags = DaemonFlags { settings: Some(host.settings()), socket: None };
+            let flags = DaemonFlags { settings: Some(host.settings()), ..DaemonFlags::default() };
             let settings = Settings::load(&flags, &Surroundings::default()).unwrap();
             assert_eq!(settings.name.value, host.name);
             assert_eq!(settings.listen.value, host.address);

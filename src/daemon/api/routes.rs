@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Router, extract::DefaultBodyLimit};
 use murmurate_client::types::{
-    AddFolder, ApiError, Conflicts, Deleted, Documents, Entry, ErrorCode, File, FolderAdded, FolderConfirmed,
+    AddFolder, ApiError, Conflicts, Counters, Deleted, Documents, Entry, ErrorCode, File, FolderAdded, FolderConfirmed,
     FolderRemoved, FolderStatus, Folders, Keys, Members, PutResult, PutValue, ResolveConflict, Resolved, Status, V1,
     Version,
 };
@@ -17,7 +17,7 @@ use serde::Deserialize;
 use super::answer::{Answer, Document, Failure, Parameters, Raw, Result};
 use super::events::watch;
 use super::wait::wait;
-use super::{Api, limits::BODY_BYTES};
+use super::{Api, limits::BODY_BYTES, membership};
 use crate::daemon::request::{Caller, Request};
 
 /// The API's description, for people and generators.
@@ -29,6 +29,7 @@ pub(super) fn router(api: Api) -> Router {
         .route("/v1/version", get(version))
         .route("/v1/openapi.json", get(openapi))
         .route("/v1/status", get(status))
+        .route("/v1/counters", get(counters))
         .route("/v1/members", get(members))
         .route("/v1/folders", get(folder_list).post(folder_add))
         .route("/v1/folder", axum::routing::delete(folder_remove))
@@ -42,6 +43,7 @@ pub(super) fn router(api: Api) -> Router {
         .route("/v1/resolve", post(resolve))
         .route("/v1/watch", get(watch))
         .route("/v1/wait", get(wait))
+        .merge(membership::routes())
         .fallback(no_route)
         .method_not_allowed_fallback(no_route)
         .layer(middleware::from_fn(refuse_browsers))
@@ -82,6 +84,10 @@ async fn version() -> Answer<Version> {
 
 async fn status(State(api): State<Api>) -> Result<Status> {
     Ok(Answer(api.core.ask(|reply| Request::Status { reply }).await?))
+}
+
+async fn counters(State(api): State<Api>) -> Result<Counters> {
+    Ok(Answer(api.core.ask(|reply| Request::Counters { reply }).await?))
 }
 
 async fn members(State(api): State<Api>) -> Result<Members> {

@@ -15,8 +15,11 @@ mod answer;
 mod commits;
 mod documents;
 mod folders;
+mod former_bases;
 mod link;
+pub(crate) mod membership;
 mod outbox;
+mod puts;
 mod saves;
 mod view;
 mod watches;
@@ -34,16 +37,19 @@ use murmurate_crdt::document::Written;
 use murmurate_crdt::edit::Editor;
 use murmurate_crdt::envelope::{Envelope, MESH_LEVEL, SignedEnvelope};
 use murmurate_crdt::id::{DocumentId, Generation, MeshId, NodeId};
+use murmurate_crdt::register::Register;
 use murmurate_net::environment::Environment;
 use murmurate_net::{NetworkEvent, NetworkEvents, NetworkHandle};
-use murmurate_protocol::{Admission, Engine, Event};
+use murmurate_protocol::{Engine, Event, Statement};
 use rand_chacha::ChaCha20Rng;
 use tokio::sync::{mpsc, watch};
 
 use self::commits::{Commits, Item, Outcome, StateEntry, Then};
 use self::documents::Documents;
 use self::folders::{Folder, Folders, Slot};
+use self::membership::{Ended, Membership, Renewed, Standing};
 use self::outbox::Outbox;
+use self::puts::OpenPuts;
 use self::watches::Watches;
 use crate::daemon::files::{FileCommand, FileEvent, Ticket};
 use crate::daemon::request::{CoreEnd, Request};
@@ -61,13 +67,15 @@ pub(crate) struct Identity {
     pub(crate) node: NodeId,
     pub(crate) name: String,
     pub(crate) key: SigningKey,
-    pub(crate) admission: Admission,
     pub(crate) address: String,
 }
 
 /// What the core is built from.
 pub(crate) struct Parts {
     pub(crate) identity: Identity,
+    /// The roster's statements that it was given when it joined.
+    pub(crate) statements: Vec<Statement>,
+    pub(crate) standing: Standing,
     pub(crate) environment: Environment,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) engine: Engine,
@@ -82,6 +90,7 @@ pub(crate) struct Parts {
 pub(crate) struct Inputs {
     pub(crate) requests: mpsc::Receiver<Request>,
     pub(crate) network: NetworkEvents,
+    pub(crate) renewals: mpsc::Receiver<Renewed>,
     pub(crate) files: mpsc::Receiver<FileEvent>,
     pub(crate) shutdown: watch::Receiver<bool>,
 }
@@ -115,8 +124,15 @@ pub(crate) struct Core {
     /// How many conflicts each document has, where there are any.
     conflicted: BTreeMap<DocumentId, usize>,
     folders: Folders,
+    membership: Membership,
+    /// Statements to tell the engine of at the start.
+    first_statements: Vec<Statement>,
+    /// Why the core is to end, once it is.
+    ended: Option<Ended>,
     commits: Commits,
     watches: Watches,
+    /// Puts of this turn that wait for company.
+    puts: BTreeMap<DocumentId, OpenPuts>,
     /// Documents that changed since the last flush.
     dirty: BTreeSet<DocumentId>,
     /// Files to look at again at a time.
@@ -134,6 +150,7 @@ pub(crate) struct Core {
 enum Ready {
     Request(Request),
     Network(NetworkEvent),
+    Renewed(Renewed),
     File(FileEvent),
     Done(Outcome),
     /// There is room for what another task couldn't be told yet.
@@ -143,11 +160,12 @@ enum Ready {
 }
 
 impl Core {
-    /// Reads the store and starts the way to the disk.
-    pub(crate) fn new(parts: Parts) -> Result<(Self, mpsc::Receiver<Outcome>), StoreError> {
+    /// Reads the store and starts the way to the disk. What comes out are outcomes of the disk and of renewals.
+    pub(crate) fn new(parts: Parts) -> Result<(Self, mpsc::Receiver<Outcome>, mpsc::Receiver<Renewed>), StoreError> {
         let mut rng = parts.environment.rng();
         let chosen = actor::choose(&*parts.store, &parts.runtime_dir, &mut rng)?;
         let (commits, done) = Commits::start(&parts.environment, parts.store.clone(), chosen.record);
+        let (membership, renewals) = Membership::new(parts.standing);
         let mut core = Self {
             started_ms: parts.environment.wall_ms(),
             started: parts.environment.monotonic(),
@@ -158,8 +176,12 @@ impl Core {
             authors: BTreeMap::new(),
             conflicted: BTreeMap::new(),
             folders: Folders::default(),
+            membership,
+            first_statements: parts.statements,
+            ended: None,
             commits,
             watches: Watches::default(),
+            puts: BTreeMap::new(),
             dirty: BTreeSet::new(),
             retries: BTreeMap::new(),
             joining: BTreeMap::new(),
@@ -179,7 +201,7 @@ impl Core {
             converged: parts.converged,
         };
         core.load()?;
-        Ok((core, done))
+        Ok((core, done, renewals))
     }
 
     /// Takes over what the store holds.
@@ -201,6 +223,7 @@ impl Core {
             }
         }
         self.load_folders()?;
+        self.load_tickets()?;
         for quarantined in self.store.quarantined()? {
             self.documents.freeze(&quarantined.document, format!("{} is in quarantine", quarantined.dot));
         }
@@ -231,13 +254,16 @@ impl Core {
         for (document, vector) in documents {
             self.tell(Event::Loaded { document, generation: Generation::default(), vector }).await;
         }
-        for (key, bytes) in self.store.states("admission/").unwrap_or_default() {
-            match Admission::decode(bytes) {
-                Ok(admission) => self.tell(Event::Admission(admission)).await,
+        for (key, bytes) in self.store.states(membership::STATEMENTS).unwrap_or_default() {
+            match Statement::decode(bytes) {
+                Ok(statement) => self.tell(Event::LoadedStatement(statement)).await,
                 Err(error) => tracing::error!(%key, %error, "a statement of the roster can't be read"),
             }
         }
-        self.tell(Event::Admission(self.identity.admission.clone())).await;
+        for statement in std::mem::take(&mut self.first_statements) {
+            self.tell(Event::Statement(statement)).await;
+        }
+        self.membership_changed();
         // A change may have become durable just before its conflicts could be counted.
         self.dirty.extend(self.durable.keys().cloned());
         for document in self.documents.frozen().keys().cloned().collect::<Vec<_>>() {
@@ -252,9 +278,9 @@ impl Core {
     }
 
     /// Runs until a shutdown is asked for, then brings everything to the disk.
-    pub(crate) async fn run(mut self, mut inputs: Inputs, mut done: mpsc::Receiver<Outcome>) {
+    pub(crate) async fn run(mut self, mut inputs: Inputs, mut done: mpsc::Receiver<Outcome>) -> Ended {
         self.begin().await;
-        loop {
+        while self.ended.is_none() {
             let ready = self.next(&mut inputs, &mut done).await;
             if matches!(ready, Ready::Shutdown) {
                 break;
@@ -264,11 +290,12 @@ impl Core {
                 let Some(ready) = poll(&mut inputs, &mut done) else { break };
                 self.take(ready).await;
             }
+            self.write_puts().await;
             // Here, too: under a load that never pauses nothing else would let the time pass.
             self.take_time().await;
             self.flush().await;
         }
-        self.shut_down(done).await;
+        self.shut_down(done).await
     }
 
     async fn next(&mut self, inputs: &mut Inputs, done: &mut mpsc::Receiver<Outcome>) -> Ready {
@@ -282,6 +309,7 @@ impl Core {
             () = disk_room => Ready::Room,
             () = files_room => Ready::Room,
             Some(event) = inputs.network.recv() => Ready::Network(event),
+            Some(renewed) = inputs.renewals.recv() => Ready::Renewed(renewed),
             Some(event) = inputs.files.recv() => Ready::File(event),
             Some(request) = inputs.requests.recv() => Ready::Request(request),
             () = tokio::time::sleep(wake) => Ready::Time,
@@ -293,14 +321,19 @@ impl Core {
         const IDLE: Duration = Duration::from_secs(60);
         let now = self.environment.monotonic();
         let retry = self.retries.values().min().copied();
-        let at = [self.engine_wakes, retry].into_iter().flatten().min();
+        let at = [self.engine_wakes, retry, Some(self.membership_wakes())].into_iter().flatten().min();
         at.map_or(IDLE, |at| at.saturating_sub(now))
     }
 
     async fn take(&mut self, ready: Ready) {
+        // What becomes durable changes no document; everything else may.
+        if !matches!(ready, Ready::Request(Request::Put { .. }) | Ready::Done(_)) {
+            self.write_puts().await;
+        }
         match ready {
             Ready::Request(request) => self.answer(request).await,
             Ready::Network(event) => self.take_network(event).await,
+            Ready::Renewed(renewed) => self.take_renewed(renewed).await,
             Ready::File(event) => self.take_file_event(event).await,
             Ready::Done(done) => self.take_done(done).await,
             Ready::Room => {
@@ -318,6 +351,7 @@ impl Core {
             self.engine_wakes = None;
             self.tell(Event::Tick).await;
         }
+        self.membership_time().await;
         let due: Vec<DocumentId> =
             self.retries.iter().filter(|(_, at)| **at <= now).map(|(document, _)| document.clone()).collect();
         for document in due {
@@ -387,16 +421,16 @@ impl Core {
             change: written.change,
         }
         .sign(self.identity.mesh, &self.identity.key);
-        self.mark_changed(document, &envelope);
+        self.mark_changed(document, &envelope, written.registers);
         let mut item = Item { changes: vec![envelope], states, own: true, urgent: true, then, ..Item::default() };
         item.states.extend(self.actor_state.take());
         self.commits.push(item);
     }
 
     /// Takes note that a document has one more change, not durable yet.
-    fn mark_changed(&mut self, document: &DocumentId, envelope: &SignedEnvelope) {
+    fn mark_changed(&mut self, document: &DocumentId, envelope: &SignedEnvelope, registers: Vec<Register>) {
         if let Ok(loaded) = self.documents.get(document) {
-            loaded.changed(envelope.clone());
+            loaded.changed(envelope.clone(), registers);
         }
         self.dirty.insert(document.clone());
     }
@@ -418,12 +452,14 @@ impl Core {
 
     /// Brings everything that was queued to the disk, says goodbye, and lets go of the store: once this returns, another
     /// daemon can open it.
-    async fn shut_down(mut self, mut done: mpsc::Receiver<Outcome>) {
+    async fn shut_down(mut self, mut done: mpsc::Receiver<Outcome>) -> Ended {
+        self.say_goodbye().await;
         self.flush().await;
         let deadline = tokio::time::sleep(SHUTDOWN_WAIT);
         tokio::pin!(deadline);
         while !self.commits.is_idle() {
             tokio::select! {
+                biased;
                 Some(all) = done.recv() => self.take_done(all).await,
                 () = self.commits.outbox().room() => self.commits.outbox().pump(),
                 () = &mut deadline => {
@@ -433,12 +469,14 @@ impl Core {
             }
         }
         self.network.shutdown().await;
+        let ended = self.ended.take().unwrap_or(Ended::Asked);
         // Without its queue the worker ends, and its store goes before its outcomes do.
         drop(self);
-        let ended = async { while done.recv().await.is_some() {} };
-        if tokio::time::timeout(SHUTDOWN_WAIT, ended).await.is_err() {
+        let closed = async { while done.recv().await.is_some() {} };
+        if tokio::time::timeout(SHUTDOWN_WAIT, closed).await.is_err() {
             tracing::warn!("the disk still hasn't answered; the store stays locked until this process ends");
         }
+        ended
     }
 }
 
@@ -459,6 +497,9 @@ fn poll(inputs: &mut Inputs, done: &mut mpsc::Receiver<Outcome>) -> Option<Ready
     }
     if let Some(event) = inputs.network.try_recv() {
         return Some(Ready::Network(event));
+    }
+    if let Ok(renewed) = inputs.renewals.try_recv() {
+        return Some(Ready::Renewed(renewed));
     }
     if let Ok(event) = inputs.files.try_recv() {
         return Some(Ready::File(event));

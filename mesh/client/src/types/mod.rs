@@ -1,12 +1,15 @@
 //! The JSON documents of the local API. Within version 1 they may gain fields, and never lose or change one.
 
 mod conflicts;
+mod counters;
 mod entries;
 mod error;
 mod folders;
+mod identity;
 mod members;
 mod requests;
 mod status;
+mod tickets;
 mod time;
 mod value;
 mod version;
@@ -14,15 +17,20 @@ mod wait;
 mod watch;
 
 pub use conflicts::{Conflict, ConflictKind, ConflictPart, ConflictValue, Conflicts, Resolved};
+pub use counters::{Counters, NetworkCounters};
 pub use entries::{Deleted, Document, Documents, Entry, File, Key, Keys, PutResult};
 pub use error::{ApiError, ErrorCode, ErrorReply, Exit};
 pub use folders::{
     FileState, FileStatus, Folder, FolderAdded, FolderConfirmed, FolderFiles, FolderRemoved, FolderState, FolderStatus,
     Folders,
 };
+pub use identity::{
+    AddIssuer, CertificateStatus, Issuer, IssuerAdded, KeyStatus, Left, Node, NodeRevoked, Revocation, RevokeNode,
+};
 pub use members::{Member, MemberState, Members};
 pub use requests::{AddFolder, Choice, PutValue, ResolveConflict};
 pub use status::{MemberCounts, Problem, Status, StoreHealth};
+pub use tickets::{CreateTicket, Ticket, TicketCreated, TicketRevoked, TicketState, Tickets};
 pub use time::Time;
 pub use value::{TypedValue, ValueType};
 pub use version::{Version, token_version};

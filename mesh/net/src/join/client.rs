@@ -44,6 +44,8 @@ pub struct Joined {
 pub struct Renewed {
     /// The node's new certificate and its issuer's.
     pub chain: Vec<CertificateDer<'static>>,
+    /// The roster's statements, as the issuer knows them.
+    pub statements: Vec<Vec<u8>>,
 }
 
 /// Redeems a ticket at its issuer, from a socket of its own. Takes under a minute.
@@ -118,7 +120,7 @@ pub(crate) async fn renew(shared: &Shared, addresses: &[PeerAddress], issuer: No
     };
     let answer = asker.ask(addresses).await?;
     let renewed = asker.check(answer.chain, identity.anchors().clone())?;
-    Ok(Renewed { chain: renewed.chain().to_vec() })
+    Ok(Renewed { chain: renewed.chain().to_vec(), statements: answer.statements })
 }
 
 /// One that asks one issuer for a certificate.
