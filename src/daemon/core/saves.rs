@@ -144,12 +144,14 @@ impl Core {
         let saved = |base: &Base| base.hash == Some(save.hash) && base.executable == save.executable;
         if saved(&slot.base) {
             slot.held = None;
+            slot.intents.clear();
             self.dirty.insert(save.document);
             return;
         }
-        if let Some(intent) = slot.intent.take_if(|intent| saved(intent)) {
+        if let Some(done) = slot.intents.iter().position(&saved) {
             // The daemon ended between the exchange and taking note of it.
-            slot.rebase(intent);
+            let done = slot.intents.swap_remove(done);
+            slot.rebase(done);
             self.dirty.insert(save.document);
             return;
         }
