@@ -64,7 +64,9 @@ impl FromStr for PeerAddress {
         if is_v6 != unbracketed.is_some() {
             return fail("an IPv6 address, and only that, stands in brackets");
         }
-        if host.is_empty() || host.chars().any(|c| c.is_whitespace() || c.is_control() || c == '/') {
+        let is_foreign =
+            |c: char| c.is_whitespace() || c.is_control() || matches!(c, '/' | '[' | ']') || c == ':' && !is_v6;
+        if host.is_empty() || host.chars().any(is_foreign) {
             return fail("the host is missing or has characters that no host name has");
         }
         Ok(Self { host: host.to_owned(), port })
@@ -96,8 +98,21 @@ mod tests {
 
     #[test]
     fn what_is_no_address_is_refused() {
-        for text in ["", "host", "host:", "host:0", "host:65536", ":1", "::1:7", "[host]:1", "[::1]", "a b:1", "a/b:1"]
-        {
+        for text in [
+            "",
+            "host",
+            "host:",
+            "host:0",
+            "host:65536",
+            ":1",
+            "::1:7",
+            "[host]:1",
+            "[::1]",
+            "a b:1",
+            "a/b:1",
+            "!::1]:1",
+            "a:b:1",
+        ] {
             assert!(text.parse::<PeerAddress>().is_err(), "{text:?}");
         }
     }
