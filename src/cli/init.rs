@@ -73,7 +73,10 @@ fn render(made: &Made, view: &View) -> String {
 
 fn text(made: &Made, view: &View) -> String {
     let mut text = String::new();
-    let mut line = |name: &str, value: &str| drop(writeln!(text, "{name:<13} {value}"));
+    let mut line = |name: &str, value: &str| {
+        // Writing to a text never fails.
+        let _ = writeln!(text, "{name:<13} {value}");
+    };
     line("mesh", &made.mesh);
     line("fingerprint", &made.fingerprint);
     line("this host", &made.name);
@@ -83,7 +86,10 @@ fn text(made: &Made, view: &View) -> String {
     match &made.ticket {
         Some(ticket) => {
             line("on others", &format!("murmurate join {ticket}"));
-            line("", &format!("(whoever has this ticket can join; it ends {})", relative(made.ticket_expires, view.now)));
+            line(
+                "",
+                &format!("(whoever has this ticket can join; it ends {})", relative(made.ticket_expires, view.now)),
+            );
         }
         None => line("on others", "no address of this host is known: `murmurate ticket create --address HOST:PORT`"),
     }

@@ -16,7 +16,8 @@ pub(super) struct Leave {
 impl Leave {
     pub(super) async fn run(self, context: &Context) -> Result<(), Stop> {
         let mesh = context.mesh().await?;
-        let question = "Leave the mesh for good? The files in the folders stay as they are; to come back, this host joins anew.";
+        let question =
+            "Leave the mesh for good? The files in the folders stay as they are; to come back, this host joins anew.";
         confirm(self.yes, "leave the mesh", question)?;
         let left = mesh.leave().await?;
         context.print(render(&left, &context.view()))

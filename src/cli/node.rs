@@ -30,7 +30,8 @@ fn render(node: &types::Node, view: &View) -> String {
 fn text(node: &types::Node, view: &View) -> String {
     let member = &node.member;
     let own = if member.is_self { " (self)" } else { "" };
-    let certificate = node.certificate_ends.map_or_else(String::new, |ends| format!("ends {}", relative(ends, view.now)));
+    let certificate =
+        node.certificate_ends.map_or_else(String::new, |ends| format!("ends {}", relative(ends, view.now)));
     let state = paint(member.state.name(), style(member.state), view.colored);
     let mut lines = vec![
         ("name", format!("{}{own}", printable(&member.name))),

@@ -28,7 +28,8 @@ impl Revoke {
     pub(super) async fn run(self, context: &Context) -> Result<(), Stop> {
         let mesh = context.mesh().await?;
         let member = mesh.node(&self.node).await?.member;
-        let question = format!("Take {} ({}) out of the mesh for good?", member.name, super::members::short(&member.id));
+        let question =
+            format!("Take {} ({}) out of the mesh for good?", member.name, super::members::short(&member.id));
         confirm(self.yes, &format!("revoke {}", member.name), &question)?;
         let recovery_key = self.recovery_key.as_ref().map(recovery_key).transpose()?;
         let revoked = mesh.revoke(&RevokeNode { node: member.id, reason: self.reason, recovery_key }).await?;

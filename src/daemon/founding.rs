@@ -15,7 +15,7 @@ use ed25519_dalek::SigningKey;
 use murmurate_client::types::{ApiError, ErrorCode, Time};
 use murmurate_crdt::id::{MeshId, NodeId};
 use murmurate_net::identity::{self, Anchors, Authority, Issuer, NewDirectory, generate_key};
-use murmurate_net::join::{JoinError, Joined, JoinRefusal, Ticket, redeem};
+use murmurate_net::join::{JoinError, JoinRefusal, Joined, Ticket, redeem};
 use murmurate_net::{Environment, Identity, PeerAddress};
 use murmurate_protocol::{Fact, Signer, Statement};
 use rand_core::Rng;
@@ -155,6 +155,7 @@ impl NewHost {
         let new = NewDirectory {
             identity: &self.identity,
             issuer_key: &self.issuer_key,
+            issuer_certificate: None,
             authority_key: authority,
             statements: &statements,
         };
@@ -193,12 +194,8 @@ fn first_ticket(
     store: &dyn Store,
     environment: &Environment,
 ) -> Result<(Option<String>, Time), ApiError> {
-    let ticket = membership::Ticket::new(
-        &mut environment.rng(),
-        environment.wall_ms(),
-        FIRST_TICKET_S,
-        FIRST_TICKET_USES,
-    );
+    let ticket =
+        membership::Ticket::new(&mut environment.rng(), environment.wall_ms(), FIRST_TICKET_S, FIRST_TICKET_USES);
     let expires = Time::from_ms(ticket.expires_ms);
     let advertise = Advertise { fixed: place.advertise.clone(), listen: place.listen };
     let addresses: Vec<PeerAddress> = advertise.addresses().iter().filter_map(|text| text.parse().ok()).collect();
@@ -236,6 +233,7 @@ pub async fn join(place: &Place, ticket: &Ticket, environment: &Environment) -> 
     let new = NewDirectory {
         identity: &member,
         issuer_key: &generate_key(&mut environment.rng()),
+        issuer_certificate: None,
         authority_key: None,
         statements: &joined.statements,
     };

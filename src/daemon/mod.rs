@@ -3,6 +3,7 @@
 pub mod api;
 mod core;
 pub mod files;
+pub mod founding;
 pub mod request;
 mod run;
 mod serve;
@@ -11,6 +12,6 @@ pub mod store;
 mod tests;
 mod throwaway;
 
-pub use run::{Daemon, DaemonConfig, DaemonError, save_identity};
+pub use run::{Daemon, DaemonConfig, DaemonError};
 pub use serve::run;
 pub use throwaway::{ThrowawayHost, throwaway_mesh};

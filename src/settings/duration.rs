@@ -34,8 +34,15 @@ mod tests {
 
     #[test]
     fn durations_are_read() {
-        for (text, ms) in [("500ms", 500), ("30", 30_000), ("30s", 30_000), ("5m", 300_000), ("1h", HOUR_MS), ("0", 0), ("7d", 7 * DAY_MS)]
-        {
+        for (text, ms) in [
+            ("500ms", 500),
+            ("30", 30_000),
+            ("30s", 30_000),
+            ("5m", 300_000),
+            ("1h", HOUR_MS),
+            ("0", 0),
+            ("7d", 7 * DAY_MS),
+        ] {
             assert_eq!(parse_duration(text), Ok(Duration::from_millis(ms)));
         }
         for text in ["", "s", "-1", "1.5s", "1w", "99999999999999999999", "9999999999999999999h"] {

@@ -14,6 +14,7 @@ mod dev;
 mod edits;
 mod folders;
 mod held;
+mod join;
 mod partition;
 mod readers;
 mod restart;

@@ -22,6 +22,14 @@ pub(crate) struct Failure {
     pub(crate) lines: Vec<String>,
 }
 
+impl Failure {
+    /// How a command ended that should have failed.
+    pub(crate) fn of(output: &Output) -> Self {
+        let errors = String::from_utf8_lossy(&output.stderr);
+        Self { code: output.status.code().unwrap_or(-1), lines: errors.lines().map(str::to_owned).collect() }
+    }
+}
+
 /// A host, whether its daemon runs or not.
 #[derive(Debug)]
 pub(crate) struct Host {
@@ -173,8 +181,7 @@ impl Host {
         if output.status.success() {
             return Ok(String::from_utf8(output.stdout).unwrap());
         }
-        let errors = String::from_utf8_lossy(&output.stderr);
-        Err(Failure { code: output.status.code().unwrap_or(-1), lines: errors.lines().map(str::to_owned).collect() })
+        Err(Failure::of(&output))
     }
 
     /// Runs a command that must succeed with `-o json`, and gives what it printed.

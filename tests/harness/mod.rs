@@ -10,6 +10,7 @@
 mod client;
 mod directory;
 mod host;
+mod hosts_apart;
 mod mesh;
 mod namespace;
 mod prepare;
@@ -19,11 +20,12 @@ mod wait;
 pub(crate) use client::Client;
 pub(crate) use directory::Directory;
 pub(crate) use host::{Failure, Host};
+pub(crate) use hosts_apart::HostsApart;
 pub(crate) use mesh::{MESH, Mesh};
 pub(crate) use namespace::{Namespace, note_skipped};
 pub(crate) use prepare::{Certificate, authority, free_address, prepare};
 pub(crate) use process::{Process, is_running, murmurate, run, signal};
-pub(crate) use wait::{DEADLINE, eventually, poll};
+pub(crate) use wait::{DEADLINE, eventually, eventually_of, poll};
 
 use std::io::Write;
 use std::time::{SystemTime, UNIX_EPOCH};

@@ -28,7 +28,7 @@ impl Namespace {
         }
     }
 
-    fn new() -> Result<Self, String> {
+    pub(super) fn new() -> Result<Self, String> {
         if !rustix::process::geteuid().is_root() {
             return Err("network namespaces need root".to_owned());
         }

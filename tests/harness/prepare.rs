@@ -5,15 +5,16 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::Path;
 use std::sync::atomic::{AtomicU16, Ordering};
 
-use murmurate::daemon::save_identity;
 use murmurate_crdt::id::MeshId;
-use murmurate_net::identity::{ThrowawayMesh, generate_key};
-use murmurate_net::{Environment, Identity};
-use murmurate_protocol::Admission;
+use murmurate_net::Environment;
+use murmurate_net::identity::{NewDirectory, ThrowawayMesh, generate_key, save};
+use murmurate_protocol::{Fact, Signer, Statement};
 
 use super::Host;
 
 const HOUR_MS: u64 = 60 * 60 * 1_000;
+/// Certificates hold for so long to both sides of now: a clock that is a day off must not matter to them.
+const VALID_MS: u64 = 30 * 24 * HOUR_MS;
 
 /// What a host's certificate is worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +27,7 @@ pub(crate) enum Certificate {
 /// New keys for the mesh with this id.
 pub(crate) fn authority(mesh: MeshId) -> ThrowawayMesh {
     let environment = Environment::system();
-    let begins_ms = environment.wall_ms() - 3 * HOUR_MS;
+    let begins_ms = environment.wall_ms() - VALID_MS;
     ThrowawayMesh::new(mesh, &mut environment.rng(), begins_ms).unwrap()
 }
 
@@ -56,8 +57,7 @@ pub(crate) fn prepare(
     let folder = own.join("config");
     fs::create_dir_all(&folder).unwrap();
     fs::create_dir_all(own.join("data")).unwrap();
-    let (identity, admission) = identity(authority, name, certificate);
-    save_identity(&own.join("data"), &identity, &admission).unwrap();
+    save_identity(&own.join("data/identity"), authority, name, certificate);
     let peers: Vec<String> = peers.iter().map(SocketAddr::to_string).collect();
     let settings = format!(
         "name = {name:?}\ndata_dir = \"data\"\nruntime_dir = \"run\"\nsocket = \"murmurate.sock\"\n\
@@ -65,18 +65,38 @@ pub(crate) fn prepare(
     );
     fs::write(own.join("daemon.toml"), settings).unwrap();
     let socket = own.join("murmurate.sock");
-    Host { name: name.to_owned(), directory: own, folder, socket, address, pid: 0, namespace: None, daemon: None }
+    Host {
+        name: name.to_owned(),
+        directory: own,
+        folder,
+        socket,
+        address,
+        pid: 0,
+        namespace: None,
+        launcher: Vec::new(),
+        environment: Vec::new(),
+        daemon: None,
+    }
 }
 
-fn identity(mesh: &ThrowawayMesh, name: &str, certificate: Certificate) -> (Identity, Admission) {
+fn save_identity(directory: &Path, mesh: &ThrowawayMesh, name: &str, certificate: Certificate) {
     let environment = Environment::system();
     let now_ms = environment.wall_ms();
-    let key = generate_key(&mut environment.rng());
-    let end_ms = match certificate {
-        Certificate::Valid => now_ms + 24 * HOUR_MS,
+    let mut rng = environment.rng();
+    let key = generate_key(&mut rng);
+    let ends_ms = match certificate {
+        Certificate::Valid => now_ms + VALID_MS,
         Certificate::Expired => now_ms - HOUR_MS,
     };
+    let admit = Fact::Admit { key: key.verifying_key(), name: name.to_owned(), issued_ms: now_ms };
     let authority = mesh.authority();
-    let admission = Admission::admit(authority.mesh(), authority.key(), &key.verifying_key(), name, now_ms).unwrap();
-    (mesh.member(key, name, now_ms - 2 * HOUR_MS, end_ms).unwrap(), admission)
+    let admission = Statement::new(authority.mesh(), Signer::Authority(authority.key()), &admit).unwrap();
+    let new = NewDirectory {
+        identity: &mesh.member(key, name, now_ms - VALID_MS, ends_ms).unwrap(),
+        issuer_key: &generate_key(&mut rng),
+        issuer_certificate: None,
+        authority_key: None,
+        statements: &[admission.bytes().to_vec()],
+    };
+    save(directory, &new).unwrap();
 }

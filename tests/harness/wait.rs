@@ -25,3 +25,9 @@ pub(crate) fn poll<T>(mut look: impl FnMut() -> Result<T, String>) -> Result<T, 
 pub(crate) fn eventually<T>(mesh: &Mesh, what: &str, look: impl FnMut() -> Result<T, String>) -> T {
     poll(look).unwrap_or_else(|seen| panic!("not within {DEADLINE:?}: {what}\nseen: {seen}\n{}", mesh.last_words()))
 }
+
+/// [`eventually`], where there is no mesh to quote from.
+#[track_caller]
+pub(crate) fn eventually_of<T>(what: &str, look: impl FnMut() -> Result<T, String>) -> T {
+    poll(look).unwrap_or_else(|seen| panic!("not within {DEADLINE:?}: {what}\nseen: {seen}"))
+}

@@ -21,7 +21,8 @@ pub(in crate::cli) struct Create {
 
 impl Create {
     pub(super) async fn run(self, context: &Context) -> Result<(), Stop> {
-        let ticket = CreateTicket { uses: Some(self.uses), valid_s: Some(self.expires.as_secs()), addresses: self.addresses };
+        let ticket =
+            CreateTicket { uses: Some(self.uses), valid_s: Some(self.expires.as_secs()), addresses: self.addresses };
         let created = context.mesh().await?.ticket_create(&ticket).await?;
         context.print(render(&created, &context.view()))
     }

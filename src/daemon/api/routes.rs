@@ -17,7 +17,7 @@ use serde::Deserialize;
 use super::answer::{Answer, Document, Failure, Parameters, Raw, Result};
 use super::events::watch;
 use super::wait::wait;
-use super::{Api, limits::BODY_BYTES};
+use super::{Api, limits::BODY_BYTES, membership};
 use crate::daemon::request::{Caller, Request};
 
 /// The API's description, for people and generators.
@@ -42,6 +42,7 @@ pub(super) fn router(api: Api) -> Router {
         .route("/v1/resolve", post(resolve))
         .route("/v1/watch", get(watch))
         .route("/v1/wait", get(wait))
+        .merge(membership::routes())
         .fallback(no_route)
         .method_not_allowed_fallback(no_route)
         .layer(middleware::from_fn(refuse_browsers))

@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::limits;
-use crate::daemon::request::{Caller, CoreEnd, Request, Watcher, door};
+use crate::daemon::request::{Caller, CoreEnd, MembershipRequest, Request, Watcher, door};
 
 /// Far beyond what anything here takes; only a hang reaches it.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -111,10 +111,30 @@ fn text_of(caller: &Caller) -> String {
     format!("{} {}", caller.user, caller.uid)
 }
 
+/// Refuses each operation by its name and what it was given.
+fn answer_membership(request: MembershipRequest) {
+    fn refused<T>(reply: crate::daemon::request::Reply<T>, what: String) {
+        drop(reply.send(Err(ApiError::new(ErrorCode::NotIssuer, what, "why", "try"))));
+    }
+    match request {
+        MembershipRequest::Node { node, reply } => refused(reply, format!("node {node}")),
+        MembershipRequest::CreateTicket { ticket, reply } => refused(reply, format!("create {ticket:?}")),
+        MembershipRequest::Tickets { reply } => drop(reply.send(Ok(Tickets { v: V1, tickets: Vec::new() }))),
+        MembershipRequest::RevokeTicket { id, reply } => refused(reply, format!("revoke ticket {id}")),
+        MembershipRequest::KeyStatus { reply } => refused(reply, "key status".into()),
+        MembershipRequest::AddIssuer { issuer, reply } => refused(reply, format!("issuer {}", issuer.node)),
+        MembershipRequest::Revoke { node, reply } => refused(reply, format!("revoke {} {}", node.node, node.reason)),
+        MembershipRequest::Leave { reply } => {
+            drop(reply.send(Ok(Left { v: V1, aside: "/aside".into(), told: 2 })));
+        }
+    }
+}
+
 fn answer(request: Request) {
     match request {
         Request::Status { reply } => drop(reply.send(Err(ApiError::new(ErrorCode::Store, "what", "why", "try")))),
         Request::Members { reply } => drop(reply.send(Ok(Members { v: V1, members: Vec::new() }))),
+        Request::Membership(request) => answer_membership(request),
         Request::FolderAdd { folder: AddFolder { name, dir, adopt }, reply } => {
             let folder = Folder { conflicts: u64::from(adopt), ..folder(&name, &dir) };
             drop(reply.send(Ok(FolderAdded { v: V1, folder })));
@@ -215,6 +235,23 @@ fn watch_three(
     for index in begin..begin + 3 {
         assert!(watcher.offer(event(index, &prefix), ""));
     }
+}
+
+#[tokio::test]
+async fn every_operation_about_membership_goes_through_and_back() {
+    let served = Served::start();
+    let mesh = served.mesh().await;
+    assert_eq!(mesh.node("a b").await.unwrap_err().what, "node a b");
+    let ticket = CreateTicket { uses: Some(3), ..CreateTicket::default() };
+    assert_eq!(mesh.ticket_create(&ticket).await.unwrap_err().what, format!("create {ticket:?}"));
+    assert_eq!(mesh.tickets().await.unwrap().tickets, []);
+    assert_eq!(mesh.ticket_revoke("00ff").await.unwrap_err().what, "revoke ticket 00ff");
+    assert_eq!(mesh.key_status().await.unwrap_err().code, ErrorCode::NotIssuer);
+    let issuer = AddIssuer { node: "n".into(), recovery_key: None };
+    assert_eq!(mesh.add_issuer(&issuer).await.unwrap_err().what, "issuer n");
+    let node = RevokeNode { node: "n".into(), reason: "lost".into(), recovery_key: None };
+    assert_eq!(mesh.revoke(&node).await.unwrap_err().what, "revoke n lost");
+    assert_eq!(mesh.leave().await.unwrap().told, 2);
 }
 
 #[tokio::test]
@@ -456,8 +493,9 @@ async fn the_page_that_describes_the_api_names_every_route_and_no_other() {
     assert_eq!(status, 200);
     let paths = page["paths"].as_object().unwrap();
     let described: BTreeSet<_> = paths.keys().map(String::as_str).collect();
-    let routes =
-        include_str!("routes.rs").lines().filter_map(|line| line.trim().strip_prefix(".route(\"")?.split('"').next());
+    let routes = [include_str!("routes.rs"), include_str!("membership.rs")];
+    let routes = routes.iter().flat_map(|text| text.lines());
+    let routes = routes.filter_map(|line| line.trim().strip_prefix(".route(\"")?.split('"').next());
     assert_eq!(described, routes.collect());
     for (path, methods) in paths.iter().filter(|(path, _)| *path != "/v1/watch") {
         for method in methods.as_object().unwrap().keys() {

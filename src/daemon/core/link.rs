@@ -4,22 +4,16 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 use murmurate_crdt::envelope::SignedEnvelope;
-use murmurate_net::NetworkEvent;
-use murmurate_net::join::JoinRefusal;
+use murmurate_net::{NetworkEvent, RefuseReason};
 use murmurate_protocol::{Class, DocumentRanges, Effect, Event, RequestId};
 
 use super::Core;
 use super::commits::Item;
 use super::documents::DocumentError;
+use super::membership::statement_key;
 
 /// Reasons of refused connections that are remembered, by address.
 const REMEMBERED_REFUSALS: usize = 64;
-
-/// Where the store keeps a statement of the roster.
-fn statement_state(digest: &[u8; 32]) -> String {
-    let name: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("statement/{name}")
-}
 
 impl Core {
     pub(super) async fn take_network(&mut self, event: NetworkEvent) {
@@ -36,13 +30,16 @@ impl Core {
             NetworkEvent::Frame { peer, bytes, .. } => {
                 self.tell(Event::Received { peer, frame: bytes.as_ref().into() }).await;
             }
+            NetworkEvent::Join(request, reply) => self.take_join(request, reply).await,
             NetworkEvent::SendQueueFull { peer, .. } => self.tell(Event::SendQueueFull { peer }).await,
             NetworkEvent::Refused { address, reason, .. } => {
+                if matches!(&reason, RefuseReason::RefusedByPeer(refusal) if refusal.asks_for_renewal()) {
+                    self.want_certificate();
+                }
                 if self.refusals.len() < REMEMBERED_REFUSALS {
                     self.refusals.insert(address.to_string(), reason.to_string());
                 }
             }
-            NetworkEvent::Join(_, reply) => reply.refuse(JoinRefusal::NotIssuer),
         }
     }
 
@@ -73,13 +70,11 @@ impl Core {
                 None
             }
             Effect::Stated { statement } => {
-                let state = (statement_state(&statement.digest()), Some(statement.bytes().to_vec()));
-                self.commits.push(Item { states: vec![state], ..Item::default() });
+                self.stated(&statement);
                 None
             }
             Effect::Superseded { digest } => {
-                let state = (statement_state(&digest), None);
-                self.commits.push(Item { states: vec![state], ..Item::default() });
+                self.commits.push(Item { states: vec![(statement_key(&digest), None)], ..Item::default() });
                 None
             }
             Effect::WakeAt(at) => {

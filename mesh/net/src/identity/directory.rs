@@ -382,6 +382,18 @@ fn read_pems(
     Ok(parsed.into_iter().map(pem::Pem::into_contents).collect())
 }
 
+/// Reads a private key from the text of its file.
+///
+/// # Errors
+/// In words, when it isn't one Ed25519 key in PEM.
+pub fn parse_key(text: &str) -> Result<SigningKey, String> {
+    let block = pem::parse(text).map_err(|error| error.to_string())?;
+    if block.tag() != PRIVATE_KEY_LABEL {
+        return Err(format!("it is a {}, not a {PRIVATE_KEY_LABEL}", block.tag()));
+    }
+    SigningKey::from_pkcs8_der(block.contents()).map_err(|error| error.to_string())
+}
+
 fn read_key(path: &Path) -> Result<SigningKey, DirectoryError> {
     let expected = "an Ed25519 private key in PEM";
     let content = |why| DirectoryError::Content { path: path.to_owned(), expected, why };

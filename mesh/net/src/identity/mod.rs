@@ -22,15 +22,16 @@ pub use anchors::Anchors;
 pub use authority::{Authority, IssueError};
 pub use certificate::{CertificateError, Member};
 pub use directory::{
-    DirectoryError, NewDirectory, load, load_authority, load_issuer, load_issuer_key, load_key, load_statements, save,
-    save_authority, save_certificates, save_issuer, save_key, save_statements,
+    DirectoryError, NewDirectory, load, load_authority, load_issuer, load_issuer_key, load_key, load_statements,
+    parse_key, save, save_authority, save_certificates, save_issuer, save_key, save_statements,
 };
 pub use issuer::Issuer;
 pub use keys::generate_key;
+pub use rustls_pki_types::CertificateDer;
 pub use template::Validity;
 pub use throwaway::ThrowawayMesh;
 
-pub(crate) use certificate::{ed25519_key, node_id_matches, read_issuer, read_member};
+pub(crate) use certificate::{check_name, ed25519_key, node_id_matches, read_issuer, read_member};
 pub(crate) use chain::{Chain, ChainError};
 pub(crate) use keys::private_key_der;
 
@@ -38,7 +39,6 @@ use std::fmt;
 
 use ed25519_dalek::SigningKey;
 use murmurate_crdt::id::{MeshId, NodeId};
-use rustls_pki_types::CertificateDer;
 use webpki::KeyUsage;
 
 /// A node's key and certificates, and what its mesh trusts. They belong together: this is checked when one is made.

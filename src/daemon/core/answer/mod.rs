@@ -22,6 +22,7 @@ impl Core {
         match request {
             Request::Status { reply } => drop(reply.send(Ok(self.status()))),
             Request::Members { reply } => drop(reply.send(Ok(self.members()))),
+            Request::Membership(request) => self.answer_membership(request).await,
             Request::FolderAdd { folder, reply } => self.add_folder(folder, reply).await,
             Request::FolderList { reply } => drop(reply.send(Ok(self.folder_list()))),
             Request::FolderRemove { name, reply } => self.remove_folder(name, reply).await,

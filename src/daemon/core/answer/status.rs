@@ -67,11 +67,22 @@ impl Core {
                 "repair the disk, then start the daemon again",
             )
         });
-        store.chain(frozen).chain(grown).chain(refused).collect()
+        store.chain(self.own_revocation()).chain(frozen).chain(grown).chain(refused).collect()
+    }
+
+    /// That this host is no member any more, if that has come here.
+    fn own_revocation(&self) -> Option<Problem> {
+        let revocation = self.engine.roster().revocation(self.identity.node)?;
+        Some(Problem {
+            code: ErrorCode::Denied,
+            what: "this host was taken out of the mesh".into(),
+            why: format!("it was revoked: {}", revocation.reason),
+            try_: "what is edited here stays here; `murmurate leave`, then join anew with a ticket".into(),
+        })
     }
 
     /// This host and its peers.
-    pub(super) fn members(&self) -> Members {
+    pub(in crate::daemon::core) fn members(&self) -> Members {
         let mut members: Vec<Member> = self.peers().iter().map(|peer| self.member(peer)).collect();
         members.push(Member {
             name: self.identity.name.clone(),
@@ -88,8 +99,11 @@ impl Core {
         Members { v: V1, members }
     }
 
+    /// The other members; who was revoked is none any more.
     fn peers(&self) -> Vec<Peer> {
-        self.engine.members(self.environment.monotonic())
+        let mut peers = self.engine.members(self.environment.monotonic());
+        peers.retain(|peer| !self.engine.roster().is_revoked(peer.node));
+        peers
     }
 
     fn member(&self, peer: &Peer) -> Member {
@@ -101,7 +115,7 @@ impl Core {
             since: Some(self.time(peer.since)),
             lag: peer.lag_changes,
             in_step: peer.in_step,
-            version: None,
+            version: self.engine.roster().version(peer.node).map(str::to_owned),
             is_self: false,
         }
     }

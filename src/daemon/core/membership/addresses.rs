@@ -95,14 +95,13 @@ impl Core {
             })
             .filter(|peer| !peer.addresses.is_empty())
             .collect();
-        let known: BTreeSet<String> =
-            peers.iter().flat_map(|peer| &peer.addresses).map(ToString::to_string).collect();
+        let known: BTreeSet<String> = peers.iter().flat_map(|peer| &peer.addresses).map(ToString::to_string).collect();
         let own: BTreeSet<String> = roster.addresses(self.identity.node).iter().cloned().collect();
         let named = self.membership.standing.peers.iter().filter(|address| {
             let text = address.to_string();
             !known.contains(&text) && !own.contains(&text)
         });
-        peers.extend(named.map(|address| Peer { node: None, addresses: vec![address.clone()] }));
+        peers.extend(named.cloned().map(Peer::from));
         peers
     }
 }

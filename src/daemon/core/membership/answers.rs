@@ -91,7 +91,12 @@ impl Core {
         let info = ticket.shown(now_ms);
         let states = self.membership.tickets.insert(ticket, now_ms).ok_or_else(|| {
             let why = format!("{TICKETS} tickets can still be used");
-            ApiError::new(ErrorCode::Limit, WHAT, why, "take some back: `murmurate ticket ls`, `murmurate ticket revoke`")
+            ApiError::new(
+                ErrorCode::Limit,
+                WHAT,
+                why,
+                "take some back: `murmurate ticket ls`, `murmurate ticket revoke`",
+            )
         })?;
         Ok((states, TicketCreated { v: V1, ticket: text, info }))
     }
@@ -147,11 +152,19 @@ impl Core {
             v: V1,
             member,
             addresses: roster.addresses(node).to_vec(),
-            admitted: roster.admitted_ms(node).map(Time::from_ms),
+            admitted: self.admitted(node),
             certificate_ends: roster.not_after_ms(node).map(Time::from_ms),
             issuer: roster.issuers().any(|(issuer, _)| issuer == node),
             revoked: self.shown_revocation(node),
         })
+    }
+
+    /// When a host was admitted, by its issuer's clock.
+    fn admitted(&self, node: NodeId) -> Option<Time> {
+        match self.engine.roster().admission(node)?.fact() {
+            Some(Fact::Admit { issued_ms, .. }) => Some(Time::from_ms(*issued_ms)),
+            _ => None,
+        }
     }
 
     /// A host that isn't among the members any more, or was never met.
@@ -199,7 +212,7 @@ impl Core {
         Some(Revocation {
             name: roster.name(node).unwrap_or_default().to_owned(),
             id: node.to_string(),
-            reason: revocation.reason.clone(),
+            reason: revocation.reason.to_owned(),
             time: Time::from_ms(revocation.issued_ms),
         })
     }
@@ -225,7 +238,7 @@ impl Core {
             issuers,
             authority_here: standing.authority.is_some(),
             recovery_key: recovery.map(|path| path.display().to_string()),
-            revoked: roster.revoked().filter_map(|(node, _)| self.shown_revocation(node)).collect(),
+            revoked: roster.revoked().filter_map(|node| self.shown_revocation(node)).collect(),
         }
     }
 
@@ -277,7 +290,7 @@ impl Core {
             ApiError::new(ErrorCode::Denied, what, why, try_)
         };
         let key = parse_key(text).map_err(|error| bad(format!("the recovery key can't be read: {error}")))?;
-        if key.verifying_key() != self.engine.roster().roots().recovery {
+        if self.membership.anchors().recovery_key() != Ok(key.verifying_key().to_bytes()) {
             return Err(bad("it isn't this mesh's recovery key".to_owned()));
         }
         Ok(Some(key))

@@ -3,7 +3,7 @@
 //! A use of a ticket is durable before its certificate is given; the same joiner may ask again.
 
 use murmurate_net::join::{JoinAnswer, JoinKind, JoinRefusal, JoinReply, JoinRequest};
-use murmurate_protocol::{Event, Statement};
+use murmurate_protocol::Event;
 
 use super::super::Core;
 use super::super::commits::{Item, StateEntry, Then};

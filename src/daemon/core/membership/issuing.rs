@@ -32,7 +32,8 @@ impl Core {
 
     /// A new member: its admission and its first certificate.
     pub(super) fn admit(&self, public_key: &[u8; 32], name: &str) -> Result<Issued, JoinRefusal> {
-        let key = ed25519_dalek::VerifyingKey::from_bytes(public_key).map_err(|_| unusable("the key is no Ed25519 key"))?;
+        let key =
+            ed25519_dalek::VerifyingKey::from_bytes(public_key).map_err(|_| unusable("the key is no Ed25519 key"))?;
         let mut issued = self.renew_certificate(public_key, name)?;
         let node = NodeId::of_public_key(public_key);
         if self.engine.roster().name(node) != Some(name) {

@@ -33,7 +33,7 @@ pub(crate) use addresses::Advertise;
 pub(crate) use answers::ticket_text;
 pub(crate) use leaving::{Ended, left, set_aside};
 pub(crate) use renewal::Renewed;
-pub(crate) use statements::{MESH_STATE, STATEMENTS, state_entry as statement_entry};
+pub(crate) use statements::{MESH_STATE, STATEMENTS, statement_entry, statement_key};
 pub(crate) use tickets::{Ticket, hex};
 
 use self::leaving::Leaving;
@@ -118,7 +118,7 @@ impl Core {
 
     /// Works out anew whom to dial and whom to refuse, and tells the network what changed.
     pub(super) fn membership_changed(&mut self) {
-        let revoked: BTreeSet<NodeId> = self.engine.roster().revoked().map(|(node, _)| node).collect();
+        let revoked: BTreeSet<NodeId> = self.engine.roster().revoked().collect();
         if revoked != self.membership.revoked {
             self.network.set_revoked(revoked.clone());
             self.membership.revoked = revoked;
