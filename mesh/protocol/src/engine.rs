@@ -277,6 +277,7 @@ impl Engine {
             state,
             since,
             connected: session.is_some(),
+            through: if session.is_some() { Vec::new() } else { self.peers.neighbours_of(node).collect() },
             in_step,
             out_of_step_since,
             lag_changes: summary.filter(|_| !in_step).map_or(0, |summary| self.index.lag_of(summary)),

@@ -44,6 +44,8 @@ pub struct Member {
     pub since: Duration,
     /// Whether there is a connection to it now.
     pub connected: bool,
+    /// While there is none: the connected peers that say to have one.
+    pub through: Vec<NodeId>,
     /// Whether what it said last to be durable there is exactly what is durable here.
     pub in_step: bool,
     /// Since when it isn't in step; `None` while it is or when it isn't connected.
@@ -196,6 +198,11 @@ impl Peers {
     /// Whom this node is connected to.
     pub(crate) fn neighbours(&self) -> BTreeSet<NodeId> {
         self.sessions().map(|(node, _)| node).collect()
+    }
+
+    /// The connected peers that say to be connected to this node.
+    pub(crate) fn neighbours_of(&self, node: NodeId) -> impl Iterator<Item = NodeId> {
+        self.sessions().filter(move |(_, session)| session.neighbours.contains(&node)).map(|(peer, _)| peer)
     }
 
     /// Each member with its state and since when. Who said before it went that it leaves, has left.
