@@ -67,7 +67,13 @@ impl Core {
                 "repair the disk, then start the daemon again",
             )
         });
-        store.chain(self.own_revocation()).chain(frozen).chain(grown).chain(refused).chain(self.missing_links()).collect()
+        store
+            .chain(self.own_revocation())
+            .chain(frozen)
+            .chain(grown)
+            .chain(refused)
+            .chain(self.missing_links())
+            .collect()
     }
 
     /// That this host is no member any more, if that has come here.
