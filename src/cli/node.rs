@@ -73,6 +73,8 @@ mod tests {
             since: Some(ago(7_300)),
             lag: 3,
             in_step: false,
+            behind_since: None,
+            through: Vec::new(),
             version: Some("0.1.0".into()),
             is_self: false,
         };
