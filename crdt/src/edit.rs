@@ -10,14 +10,15 @@ use crate::codec::{self, NoPlace, ParseError, SyntaxError, meaning};
 use crate::conflict::{Choice, ConflictValue};
 use crate::diff::{self, Target};
 use crate::document::{Document, Heads, Stamp, WriteError, Written};
+use crate::fit::{self, Unfit};
 use crate::id::{ActorId, ChangeHash, Lane, Writer};
 use crate::identity::{self, Origin};
-use crate::key::{Found, Lookup, Step};
+use crate::key::{self, Found, Lookup, Step};
 use crate::limits;
 use crate::path::Path;
 use crate::register::{Cell, EpochId, Part, Register};
 use crate::render::{self, Rendered};
-use crate::state::State;
+use crate::state::{Candidates, State};
 use crate::tree::{Content, Format, Shape, Tree};
 use crate::value::Value;
 
@@ -79,6 +80,27 @@ pub enum PutType {
     Literal(&'static str),
 }
 
+/// What a put is going to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PutPlan {
+    /// Write this value over the present one. Such puts, to different registers, may share a change.
+    Replace {
+        /// Where.
+        register: Register,
+        /// The value.
+        cell: Cell,
+    },
+    /// Nothing: the value is there already, since this change (MERGE rule 15).
+    Unchanged {
+        /// Where.
+        register: Register,
+        /// The change that wrote it.
+        dot: Option<Dot>,
+    },
+    /// Put in a key that isn't there yet.
+    Insert,
+}
+
 /// What a put did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PutOutcome {
@@ -86,6 +108,26 @@ pub enum PutOutcome {
     Written(Written),
     /// The value was there already, since this change (MERGE rule 15).
     Unchanged(Option<Dot>),
+}
+
+/// A saved file on its way into a document.
+#[derive(Clone, Copy)]
+struct File<'a> {
+    /// What its editor saw.
+    base: &'a Rendered,
+    bytes: &'a [u8],
+    executable: bool,
+    /// The change that will hold it.
+    dot: Dot,
+}
+
+/// Where the content of a file is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Epoch {
+    /// Under what is there, if that has the same format.
+    Present,
+    /// As a replacement of the whole.
+    New,
 }
 
 impl Document {
@@ -112,25 +154,41 @@ impl Document {
         let tree = cut(self.id().path(), bytes, base.file().map(|file| file.tree.format))?;
         let heads = base.heads.clone();
         let (writer, heads) = self.writer_and_heads(editor, lane, heads);
-        let dot = self.next_dot(writer);
-        let cells = self.file_cells(base, tree, bytes, executable, dot);
-        Ok(self.write(&heads, stamp(writer, editor), &cells)?)
+        let file = File { base, bytes, executable, dot: self.next_dot(writer) };
+        let cells = self.fitting_cells(&file, tree)?;
+        self.write_fitting(&heads, stamp(writer, editor), &cells)
     }
 
-    fn file_cells(
-        &self,
-        base: &Rendered,
-        mut tree: Tree,
-        bytes: &[u8],
-        executable: bool,
-        dot: Dot,
-    ) -> Vec<(Register, Cell)> {
+    /// The cells of a saved file. Where they would pass a limit of one change, the file is replaced as a whole, and if
+    /// that doesn't help either, it is kept in a coarser format, as what can't be cut is.
+    fn fitting_cells(&self, file: &File<'_>, tree: Tree) -> Result<Vec<(Register, Cell)>, EditError> {
+        let format = tree.format;
+        let cells = self.file_cells(file, tree, Epoch::Present);
+        let fits = |cells: &[_]| fit::check(self.state(), cells).is_ok();
+        if fits(&cells) {
+            return Ok(cells);
+        }
+        for epoch in [Epoch::New, Epoch::Present] {
+            let tree = match epoch {
+                Epoch::New => cut(self.id().path(), file.bytes, Some(format))?,
+                Epoch::Present => cut_as_text(file.bytes)?,
+            };
+            let cells = self.file_cells(file, tree, epoch);
+            if fits(&cells) {
+                return Ok(cells);
+            }
+        }
+        let bytes = codec::parse(Format::Binary, file.bytes).map_err(|error| EditError::NoPlace(error.to_string()))?;
+        Ok(self.file_cells(file, bytes, Epoch::New))
+    }
+
+    fn file_cells(&self, file: &File<'_>, mut tree: Tree, wanted: Epoch) -> Vec<(Register, Cell)> {
+        let File { base, bytes, executable, dot } = *file;
         let format = tree.format;
         let mut cells = Vec::new();
-        let under = base
-            .content
-            .as_ref()
-            .filter(|content| content.tree.format == format && (!base.deleted || format.is_structured()));
+        let under = base.content.as_ref().filter(|content| {
+            wanted == Epoch::Present && content.tree.format == format && (!base.deleted || format.is_structured())
+        });
         let epoch = match (under, &base.content) {
             (Some(content), _) => content.epoch.clone(),
             (None, None) if format.is_structured() => EpochId::first(format),
@@ -179,44 +237,71 @@ impl Document {
         put_type: PutType,
         editor: &Editor,
     ) -> Result<PutOutcome, EditError> {
-        limit("the value", text.len(), limits::VALUE_BYTES)?;
-        let tree = self.tree_for_put(rendered)?;
-        let path = match Lookup::new(&tree).find(steps) {
-            Found::Here(path) => path,
-            Found::Absent(path) => return self.insert(rendered, tree.into_owned(), &path, text, put_type, editor),
-            Found::NoSuchItem(why) => return Err(EditError::NotFound(why)),
-        };
-        let old = match Lookup::new(&tree).node(&path).map(|node| &node.content) {
-            Some(Content::Scalar(old)) => old.clone(),
-            _ => {
-                return Err(EditError::NoPlace("a table or list stands there; put its keys, or the whole file".into()));
+        match self.plan_put(rendered, steps, text, put_type)? {
+            PutPlan::Replace { register, cell } => self.put_values(rendered, &[(register, cell)], editor),
+            PutPlan::Unchanged { dot, .. } => Ok(PutOutcome::Unchanged(dot)),
+            PutPlan::Insert => {
+                let tree = self.tree_for_put(rendered)?;
+                match key::find(&tree, steps) {
+                    Found::Here(path) | Found::Absent(path) => {
+                        self.insert(rendered, tree.into_owned(), &path, text, put_type, editor)
+                    }
+                    Found::NoSuchItem(why) => Err(EditError::NotFound(why)),
+                }
             }
-        };
-        let format = tree.format;
-        let literal = literal(format, text, put_type, codec::of(format).scalar(&old).as_ref())?;
-        self.put_scalar(rendered, &tree, path, &old, literal, editor)
+        }
     }
 
-    fn put_scalar(
+    /// What a put would do, without doing it. `rendered` is the current render.
+    ///
+    /// # Errors
+    /// When the key has no place, or the text isn't a value of the type.
+    pub fn plan_put(
+        &self,
+        rendered: &Rendered,
+        steps: &[Step],
+        text: &str,
+        put_type: PutType,
+    ) -> Result<PutPlan, EditError> {
+        limit("the value", text.len(), limits::VALUE_BYTES)?;
+        let tree = self.tree_for_put(rendered)?;
+        let path = match key::find(&tree, steps) {
+            Found::Here(path) => path,
+            Found::Absent(_) => return Ok(PutPlan::Insert),
+            Found::NoSuchItem(why) => return Err(EditError::NotFound(why)),
+        };
+        let Some(Content::Scalar(old)) = tree.root.find(&path).map(|node| &node.content) else {
+            return Err(EditError::NoPlace("a table or list stands there; put its keys, or the whole file".into()));
+        };
+        let codec = codec::of(tree.format);
+        let former = codec.scalar(old);
+        let literal = literal(tree.format, text, put_type, former.as_ref())?;
+        let epoch = match &rendered.content {
+            Some(content) => content.epoch.clone(),
+            None => EpochId::first(tree.format),
+        };
+        let register = Register::Fragment { epoch, path, part: Part::Content };
+        let is_same = literal == *old || codec.scalar(&literal).is_some_and(|value| former == Some(value));
+        let present = self.state().get(&register);
+        if is_same && present.is_none_or(|present| present.0.len() < 2) {
+            let winner = present.and_then(Candidates::winner);
+            let dot = winner.and_then(|winner| self.history().dot_of(winner.operation));
+            return Ok(PutPlan::Unchanged { register, dot });
+        }
+        Ok(PutPlan::Replace { register, cell: Cell::Content(Content::Scalar(literal)) })
+    }
+
+    /// Writes values that were planned at this render, as one change.
+    ///
+    /// # Errors
+    /// [`EditError::Write`].
+    pub fn put_values(
         &mut self,
-        base: &Rendered,
-        tree: &Tree,
-        path: Path,
-        old: &str,
-        literal: String,
+        rendered: &Rendered,
+        cells: &[(Register, Cell)],
         editor: &Editor,
     ) -> Result<PutOutcome, EditError> {
-        let codec = codec::of(tree.format);
-        let epoch = base.content.as_ref().map_or_else(|| EpochId::first(tree.format), |content| content.epoch.clone());
-        let register = Register::Fragment { epoch, path, part: Part::Content };
-        let present = self.state().get(&register).cloned().unwrap_or_default();
-        let is_same = literal == old || codec.scalar(&literal).is_some_and(|value| codec.scalar(old) == Some(value));
-        if is_same && present.0.len() < 2 {
-            let dot = present.winner().and_then(|winner| self.history().dot_of(winner.operation));
-            return Ok(PutOutcome::Unchanged(dot));
-        }
-        let cells = [(register, Cell::Content(Content::Scalar(literal)))];
-        self.commit_put(&base.heads, editor, &cells)
+        self.commit(&rendered.heads, Lane::API, editor, cells).map(outcome)
     }
 
     /// The tree that a put edits: the file's, or an empty one of the format that the path asks for.
@@ -263,8 +348,9 @@ impl Document {
             let why = "with it the file would have too many keys, or too deep ones, to be merged key by key";
             return Err(EditError::NoPlace(why.into()));
         }
-        let cells = self.file_cells(base, tree, &bytes, executable, dot);
-        Ok(outcome(self.write(&heads, stamp(writer, editor), &cells)?))
+        let file = File { base, bytes: &bytes, executable, dot };
+        let cells = self.file_cells(&file, tree, Epoch::Present);
+        self.write_fitting(&heads, stamp(writer, editor), &cells).map(outcome)
     }
 
     /// Deletes a key with all below it. `None` if it isn't there.
@@ -288,7 +374,8 @@ impl Document {
         let state = self.state_by(&rendered.heads);
         let target = Target { epoch: &file.epoch, state: &state, dot: self.next_dot(writer) };
         let cells = diff::diff(Some(&file.tree), &tree, &target);
-        Ok(self.write(&heads, stamp(writer, editor), &cells)?)
+        drop(state);
+        self.write_fitting(&heads, stamp(writer, editor), &cells)
     }
 
     /// Ends a conflict by choosing one of its values. `rendered` is the current render: the choice is written at its heads,
@@ -344,7 +431,8 @@ impl Document {
         let state = self.state_by(&heads);
         let target = Target { epoch: &epoch, state: &state, dot: self.next_dot(writer) };
         cells.extend(diff::diff(None, &file.tree, &target));
-        Ok(self.write(&heads, stamp(writer, editor), &cells)?)
+        drop(state);
+        self.write_fitting(&heads, stamp(writer, editor), &cells)
     }
 
     fn next_dot(&self, writer: Writer) -> Dot {
@@ -367,16 +455,22 @@ impl Document {
         cells: &[(Register, Cell)],
     ) -> Result<Option<Written>, EditError> {
         let (writer, heads) = self.writer_and_heads(editor, lane, heads.clone());
-        Ok(self.write(&heads, stamp(writer, editor), cells)?)
+        self.write_fitting(&heads, stamp(writer, editor), cells)
     }
 
-    fn commit_put(
+    /// Writes a change that others will take.
+    fn write_fitting(
         &mut self,
         heads: &Heads,
-        editor: &Editor,
+        stamp: Stamp,
         cells: &[(Register, Cell)],
-    ) -> Result<PutOutcome, EditError> {
-        self.commit(heads, Lane::API, editor, cells).map(outcome)
+    ) -> Result<Option<Written>, EditError> {
+        fit::check(self.state(), cells).map_err(|Unfit { what, found, limit }| EditError::TooLarge {
+            what,
+            found,
+            limit,
+        })?;
+        Ok(self.write(heads, stamp, cells)?)
     }
 }
 

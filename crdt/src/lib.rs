@@ -14,6 +14,9 @@ mod diff;
 pub mod document;
 pub mod edit;
 pub mod envelope;
+mod fit;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod genesis;
 pub mod history;
 pub mod id;
@@ -25,6 +28,7 @@ pub mod position;
 pub mod register;
 pub mod render;
 mod settle;
+pub mod shown;
 pub mod state;
 mod structure;
 #[cfg(test)]

@@ -12,6 +12,8 @@ pub(crate) const PATIENT_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) const RETRY_MS: std::ops::Range<u64> = 250..500;
 /// Pause after an answer that was a refusal: only people can mend it, so it may cost less.
 pub(crate) const REFUSED_RETRY_MS: std::ops::Range<u64> = 2_000..4_000;
+/// Pause before it is looked again whether only this node itself is at a peer's addresses: addresses move, seldom.
+pub(crate) const OWN_ADDRESS_RETRY_MS: std::ops::Range<u64> = 30_000..60_000;
 /// How often an address that doesn't resolve or answer is named in the log again.
 pub(crate) const UNREACHABLE_LOG_INTERVAL: Duration = Duration::from_secs(60);
 /// Longest wait for the resolver.
@@ -104,8 +106,8 @@ pub(crate) const JOIN_REQUEST_BYTES: usize = 1_024;
 pub(crate) const JOIN_ANSWER_BYTES: usize = STATEMENTS_BYTES + (1 << 20);
 /// Bytes of a certificate in an answer; they have about 500.
 pub(crate) const CERTIFICATE_BYTES: usize = 4 << 10;
-/// Bytes of a statement in an answer: one with its issuer's grant inside has under 2 KiB.
-pub(crate) const STATEMENT_BYTES: usize = 4 << 10;
+/// Bytes of a statement in an answer, as in the roster: one with its issuer's grant inside is the largest.
+pub(crate) const STATEMENT_BYTES: usize = 8 << 10;
 /// Statements in an answer.
 pub(crate) const STATEMENTS: usize = 16_384;
 /// Bytes of the words in a refusal.

@@ -36,9 +36,11 @@ use crate::identity::{Identity, Member, read_issuer, read_member};
 use crate::join::server::serve;
 use crate::join::{self, JoinError, Renewed};
 use crate::limits;
+use crate::peer::Peer;
 use crate::refusal::{RefusalLog, RefuseReason, reason_of};
 use crate::socket;
 use crate::tls::{JOIN_ALPN, Note, SERVER_NAME, Tls, TlsError};
+use crate::traffic::Traffic;
 use crate::transport::{Transport, endpoint_config};
 
 /// What the network needs to know.
@@ -46,8 +48,8 @@ use crate::transport::{Transport, endpoint_config};
 pub struct NetworkConfig {
     /// The UDP address to listen on and dial from; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// Where peers are dialled; see [`NetworkHandle::set_peers`].
-    pub peers: Vec<PeerAddress>,
+    /// Whom to dial; see [`NetworkHandle::set_peers`].
+    pub peers: Vec<Peer>,
 }
 
 /// The network didn't start. Nothing is left running.
@@ -97,7 +99,7 @@ impl Network {
     pub fn start_on(
         socket: Arc<dyn AsyncUdpSocket>,
         runtime: Arc<dyn Runtime>,
-        peers: Vec<PeerAddress>,
+        peers: Vec<Peer>,
         identity: Identity,
         environment: Environment,
     ) -> Result<(NetworkHandle, NetworkEvents), StartError> {
@@ -152,22 +154,22 @@ impl NetworkHandle {
         }
     }
 
-    /// Replaces the addresses that are dialled. Connections stay, also those over addresses that are dropped.
-    pub fn set_peers(&self, peers: Vec<PeerAddress>) {
-        let wanted: BTreeSet<PeerAddress> = peers.into_iter().collect();
+    /// Replaces whom to dial. Connections stay, also those with peers and over addresses that are dropped.
+    pub fn set_peers(&self, peers: Vec<Peer>) {
+        let wanted: BTreeSet<Peer> = peers.into_iter().filter(|peer| !peer.addresses.is_empty()).collect();
         let mut dials = self.shared.lock_dials();
-        dials.retain(|address, task| {
-            let is_wanted = wanted.contains(address);
+        dials.retain(|peer, task| {
+            let is_wanted = wanted.contains(peer);
             if !is_wanted {
                 task.abort();
             }
             is_wanted
         });
-        for address in wanted {
+        for peer in wanted {
             let shared = &self.shared;
             dials
-                .entry(address.clone())
-                .or_insert_with(|| tokio::spawn(dial::keep_dialling(Arc::clone(shared), address)).abort_handle());
+                .entry(peer.clone())
+                .or_insert_with(|| tokio::spawn(dial::keep_dialling(Arc::clone(shared), peer)).abort_handle());
         }
     }
 
@@ -219,6 +221,12 @@ impl NetworkHandle {
         self.shared.registry.all().into_iter().map(|(peer, _)| peer).collect()
     }
 
+    /// What went over the connections that are open now.
+    #[must_use]
+    pub fn traffic(&self) -> Traffic {
+        self.shared.registry.traffic()
+    }
+
     /// Sends what is queued, then closes all connections and the socket. Takes at most about a second and a half.
     pub async fn shutdown(&self) {
         self.set_peers(Vec::new());
@@ -247,11 +255,11 @@ pub(crate) struct Shared {
     pub(crate) environment: Environment,
     registry: Arc<Registry>,
     pub(crate) events: EventSender,
-    refusals: RefusalLog,
+    pub(crate) refusals: RefusalLog,
     handshakes: AtomicUsize,
     /// Joins being served.
     pub(crate) joins: AtomicUsize,
-    dials: Mutex<BTreeMap<PeerAddress, AbortHandle>>,
+    dials: Mutex<BTreeMap<Peer, AbortHandle>>,
 }
 
 /// Counts a handshake while it lasts.
@@ -326,55 +334,54 @@ fn connection_opens(connection: &Connection) {
 }
 
 impl Shared {
-    pub(crate) fn environment(&self) -> &Environment {
-        &self.environment
-    }
-
     pub(crate) fn registry(&self) -> &Registry {
         &self.registry
     }
 
-    fn lock_dials(&self) -> MutexGuard<'_, BTreeMap<PeerAddress, AbortHandle>> {
+    fn lock_dials(&self) -> MutexGuard<'_, BTreeMap<Peer, AbortHandle>> {
         self.dials.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Names a refusal in the log and to the core, unless the same was named just now.
     fn refused(&self, address: SocketAddr, reason: RefuseReason) {
-        if self.refusals.is_due(self.environment.monotonic(), address, &reason) {
+        if self.refusals.is_due(self.environment.monotonic(), address, reason.kind()) {
             tracing::warn!(%address, "connection refused: {reason}");
             self.events.offer(NetworkEvent::Refused { address, reason });
         }
     }
 
-    /// One attempt to connect to an address.
-    pub(crate) async fn dial(self: &Arc<Self>, address: SocketAddr, attempt_timeout: Duration) -> Dialled {
+    /// One attempt to connect to an address; it fails with what came of it instead.
+    pub(crate) async fn connect(&self, address: SocketAddr, attempt_timeout: Duration) -> Result<Connection, Dialled> {
+        let unanswered = |why: String| Dialled::Unanswered(format!("{address}: {why}"));
         let note = Note::default();
-        let tls = match self.tls.client(note.clone()) {
-            Ok(tls) => tls,
-            Err(error) => return Dialled::Unanswered(error.to_string()),
-        };
-        let connecting = match self.endpoint.connect_with(self.transport.client(tls), address, SERVER_NAME) {
-            Ok(connecting) => connecting,
-            Err(error) => return Dialled::Unanswered(error.to_string()),
-        };
+        let tls = self.tls.client(note.clone()).map_err(|error| unanswered(error.to_string()))?;
+        let connecting = self
+            .endpoint
+            .connect_with(self.transport.client(tls), address, SERVER_NAME)
+            .map_err(|error| unanswered(socket::connect_problem(&error, address)))?;
         match timeout(attempt_timeout, connecting).await {
-            Ok(Ok(connection)) => self.greet(connection, address, true).await,
-            Ok(Err(error)) => match reason_of(&error, note.take()) {
+            Ok(Ok(connection)) => Ok(connection),
+            Ok(Err(error)) => Err(match reason_of(&error, note.take()) {
                 Some(reason) => {
                     self.refused(address, reason);
                     Dialled::Refused
                 }
-                None => Dialled::Unanswered(error.to_string()),
-            },
-            Err(_) => Dialled::Unanswered(
+                None => unanswered(error.to_string()),
+            }),
+            Err(_) => Err(unanswered(
                 "no answer: the host is down, UDP is blocked, or the path carries no datagrams of 1,200 bytes"
                     .to_owned(),
-            ),
+            )),
         }
     }
 
     /// Greets on a connection whose certificates are checked, and runs it if it is the one with its peer.
-    async fn greet(self: &Arc<Self>, connection: Connection, address: SocketAddr, is_dialled_here: bool) -> Dialled {
+    pub(crate) async fn greet(
+        self: &Arc<Self>,
+        connection: Connection,
+        address: SocketAddr,
+        is_dialled_here: bool,
+    ) -> Dialled {
         let Some((member, issuer)) = member_of(&connection) else {
             close(&connection, CloseCode::BadProtocol, "no certificate");
             self.refused(address, RefuseReason::NoCertificate);

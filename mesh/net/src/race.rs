@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::future::Future;
 use std::net::SocketAddr;
 
+use futures_util::future::join_all;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::time::{sleep, timeout};
 
@@ -38,8 +39,43 @@ where
     }
 }
 
+/// A way to a host: the address as it was given, and one that it resolved to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Way {
+    given: String,
+    pub(crate) address: SocketAddr,
+}
+
+impl Way {
+    /// The address as it was given, and what it resolved to where that is something else.
+    pub(crate) fn label(&self) -> String {
+        let address = self.address.to_string();
+        if address == self.given { address } else { format!("{}, {address}", self.given) }
+    }
+}
+
+/// All ways that the addresses lead to, in their order, none twice; and which addresses lead nowhere, and why.
+pub(crate) async fn find_ways(addresses: &[PeerAddress]) -> (Vec<Way>, Vec<(String, String)>) {
+    let resolved = join_all(addresses.iter().map(resolve)).await;
+    let (mut ways, mut unresolved) = (Vec::<Way>::new(), Vec::new());
+    for (given, resolved) in addresses.iter().zip(resolved) {
+        let given = given.to_string();
+        match resolved {
+            Ok(found) => {
+                for address in found {
+                    if !ways.iter().any(|way| way.address == address) {
+                        ways.push(Way { given: given.clone(), address });
+                    }
+                }
+            }
+            Err(why) => unresolved.push((given, why)),
+        }
+    }
+    (ways, unresolved)
+}
+
 /// The socket addresses of a peer's address, both families in turn.
-pub(crate) async fn resolve(address: &PeerAddress) -> Result<Vec<SocketAddr>, String> {
+async fn resolve(address: &PeerAddress) -> Result<Vec<SocketAddr>, String> {
     if let Some(numeric) = address.numeric() {
         return Ok(vec![numeric]);
     }
@@ -73,8 +109,9 @@ mod tests {
 
     /// What each attempt does: fail or succeed after so many milliseconds.
     type Row = (u64, Result<u32, u32>);
+    type Outcome = Result<u32, Vec<u32>>;
 
-    async fn race_of(rows: &[Row]) -> Result<u32, Vec<u32>> {
+    async fn race_of(rows: &[Row]) -> Outcome {
         race(rows.to_vec(), |(after_ms, result)| async move {
             sleep(Duration::from_millis(after_ms)).await;
             result
@@ -84,7 +121,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_first_success_wins_and_a_dead_address_costs_one_head_start() {
-        let rows: [(&[Row], Result<u32, Vec<u32>>, u64); 5] = [
+        let rows: [(&[Row], Outcome, u64); 5] = [
             (&[(10, Ok(1)), (10, Ok(2))], Ok(1), 10),
             (&[(60_000, Err(1)), (10, Ok(2))], Ok(2), 260),
             (&[(5, Err(1)), (10, Ok(2))], Ok(2), 15),

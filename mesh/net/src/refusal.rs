@@ -182,7 +182,18 @@ fn alert(code: quinn::TransportErrorCode) -> Option<u8> {
     u64::from(code).checked_sub(CRYPTO_ERROR).and_then(|alert| u8::try_from(alert).ok())
 }
 
+/// `certificate_revoked`.
+const CERTIFICATE_REVOKED: u8 = 44;
+/// `certificate_expired`.
+const CERTIFICATE_EXPIRED: u8 = 45;
+
 impl PeerRefusal {
+    /// Whether another certificate may help: this one has expired there, or it or its issuer was revoked.
+    #[must_use]
+    pub fn asks_for_renewal(&self) -> bool {
+        matches!(self.alert, CERTIFICATE_REVOKED | CERTIFICATE_EXPIRED)
+    }
+
     /// The refusal that an error carries, if it does.
     pub(crate) fn of_error(error: &ConnectionError) -> Option<Self> {
         match error {
@@ -240,9 +251,9 @@ pub(crate) struct RefusalLog {
 impl RefusalLog {
     /// Whether to name this refusal now: the first of its kind from its host, and then every
     /// [`limits::REFUSAL_LOG_INTERVAL`].
-    pub(crate) fn is_due(&self, now: Duration, address: SocketAddr, reason: &RefuseReason) -> bool {
+    pub(crate) fn is_due(&self, now: Duration, address: SocketAddr, kind: &'static str) -> bool {
         let mut named = self.named.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (address.ip(), reason.kind());
+        let key = (address.ip(), kind);
         let is_recent = |at: &Duration| now.saturating_sub(*at) < limits::REFUSAL_LOG_INTERVAL;
         if named.get(&key).is_some_and(is_recent) {
             return false;
@@ -268,11 +279,11 @@ mod tests {
         let log = RefusalLog::default();
         let address = |last| SocketAddr::from(([10, 0, 0, last], 1));
         let at = Duration::from_secs;
-        assert!(log.is_due(at(1), address(1), &RefuseReason::NoCertificate));
-        assert!(!log.is_due(at(2), address(1), &RefuseReason::NoCertificate));
-        assert!(log.is_due(at(2), address(1), &RefuseReason::ForeignAuthority));
-        assert!(log.is_due(at(2), address(2), &RefuseReason::NoCertificate));
-        assert!(log.is_due(at(11), address(1), &RefuseReason::NoCertificate));
+        assert!(log.is_due(at(1), address(1), RefuseReason::NoCertificate.kind()));
+        assert!(!log.is_due(at(2), address(1), RefuseReason::NoCertificate.kind()));
+        assert!(log.is_due(at(2), address(1), RefuseReason::ForeignAuthority.kind()));
+        assert!(log.is_due(at(2), address(2), RefuseReason::NoCertificate.kind()));
+        assert!(log.is_due(at(11), address(1), RefuseReason::NoCertificate.kind()));
     }
 
     #[test]
@@ -280,10 +291,10 @@ mod tests {
         let log = RefusalLog::default();
         for host in 0..10_000_u32 {
             let address = SocketAddr::from((host.to_be_bytes(), 1));
-            log.is_due(Duration::from_secs(1), address, &RefuseReason::NoCertificate);
+            log.is_due(Duration::from_secs(1), address, RefuseReason::NoCertificate.kind());
         }
         assert!(log.named.lock().unwrap().len() <= limits::REFUSALS_REMEMBERED);
-        assert!(log.is_due(Duration::from_secs(60), SocketAddr::from(([1; 4], 1)), &RefuseReason::NoCertificate));
+        assert!(log.is_due(Duration::from_secs(60), SocketAddr::from(([1; 4], 1)), RefuseReason::NoCertificate.kind()));
     }
 
     #[test]

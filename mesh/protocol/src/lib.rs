@@ -18,6 +18,7 @@ mod peers;
 mod pull;
 mod push;
 mod recent;
+mod revocation;
 pub mod roster;
 mod serve;
 mod statements;

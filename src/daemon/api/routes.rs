@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Router, extract::DefaultBodyLimit};
 use murmurate_client::types::{
-    AddFolder, ApiError, Conflicts, Deleted, Documents, Entry, ErrorCode, File, FolderAdded, FolderConfirmed,
+    AddFolder, ApiError, Conflicts, Counters, Deleted, Documents, Entry, ErrorCode, File, FolderAdded, FolderConfirmed,
     FolderRemoved, FolderStatus, Folders, Keys, Members, PutResult, PutValue, ResolveConflict, Resolved, Status, V1,
     Version,
 };
@@ -35,6 +35,7 @@ pub(super) fn router(api: Api) -> Router {
         .route("/v1/version", get(version))
         .route("/v1/openapi.json", get(openapi))
         .route("/v1/status", get(status))
+        .route("/v1/counters", get(counters))
         .route("/v1/members", get(members))
         .route("/v1/folders", get(folder_list).post(folder_add))
         .route("/v1/folder", axum::routing::delete(folder_remove))
@@ -118,6 +119,10 @@ async fn version() -> Answer<Version> {
 
 async fn status(State(api): State<Api>) -> Result<Status> {
     Ok(Answer(api.core.ask(|reply| Request::Status { reply }).await?))
+}
+
+async fn counters(State(api): State<Api>) -> Result<Counters> {
+    Ok(Answer(api.core.ask(|reply| Request::Counters { reply }).await?))
 }
 
 async fn members(State(api): State<Api>) -> Result<Members> {

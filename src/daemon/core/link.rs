@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 use murmurate_crdt::envelope::SignedEnvelope;
-use murmurate_net::NetworkEvent;
+use murmurate_net::{NetworkEvent, RefuseReason};
 use murmurate_protocol::{Class, DocumentRanges, Effect, Event, RequestId};
 
 use super::Core;
@@ -33,6 +33,9 @@ impl Core {
             NetworkEvent::Join(request, reply) => self.take_join(request, reply).await,
             NetworkEvent::SendQueueFull { peer, .. } => self.tell(Event::SendQueueFull { peer }).await,
             NetworkEvent::Refused { address, reason, .. } => {
+                if matches!(&reason, RefuseReason::RefusedByPeer(refusal) if refusal.asks_for_renewal()) {
+                    self.want_certificate();
+                }
                 if self.refusals.len() < REMEMBERED_REFUSALS {
                     self.refusals.insert(address.to_string(), reason.to_string());
                 }

@@ -83,7 +83,7 @@ fn parse_member_uri(uri: &str) -> Option<(MeshId, NodeId)> {
     Some((mesh.parse().ok()?, node.parse().ok()?))
 }
 
-pub(super) fn check_name(name: &str) -> Result<(), CertificateError> {
+pub(crate) fn check_name(name: &str) -> Result<(), CertificateError> {
     if name.is_empty() || name.len() > NAME_BYTES || name.chars().any(char::is_control) {
         return Err(CertificateError::Name);
     }

@@ -31,7 +31,7 @@ pub use rustls_pki_types::CertificateDer;
 pub use template::Validity;
 pub use throwaway::ThrowawayMesh;
 
-pub(crate) use certificate::{ed25519_key, node_id_matches, read_issuer, read_member};
+pub(crate) use certificate::{check_name, ed25519_key, node_id_matches, read_issuer, read_member};
 pub(crate) use chain::{Chain, ChainError};
 pub(crate) use keys::private_key_der;
 

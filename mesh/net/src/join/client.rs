@@ -1,11 +1,9 @@
 //! The joiner's side: finds the issuer, proves what it has to, and checks what it is given.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
-use futures_util::future::join_all;
 use murmurate_crdt::id::{MeshId, NodeId};
 use quinn::{AsyncUdpSocket, Connection, ConnectionError, Endpoint, Runtime, TokioRuntime, VarInt};
 use rand_core::Rng;
@@ -22,7 +20,7 @@ use crate::environment::Environment;
 use crate::identity::{Anchors, Identity};
 use crate::limits;
 use crate::network::Shared;
-use crate::race::{race, resolve};
+use crate::race::{Way, find_ways, race};
 use crate::socket;
 use crate::tls::SERVER_NAME;
 use crate::tls::join::{Mismatch, Pin, PinNote, client};
@@ -46,6 +44,8 @@ pub struct Joined {
 pub struct Renewed {
     /// The node's new certificate and its issuer's.
     pub chain: Vec<CertificateDer<'static>>,
+    /// The roster's statements, as the issuer knows them.
+    pub statements: Vec<Vec<u8>>,
 }
 
 /// Redeems a ticket at its issuer, from a socket of its own. Takes under a minute.
@@ -120,7 +120,7 @@ pub(crate) async fn renew(shared: &Shared, addresses: &[PeerAddress], issuer: No
     };
     let answer = asker.ask(addresses).await?;
     let renewed = asker.check(answer.chain, identity.anchors().clone())?;
-    Ok(Renewed { chain: renewed.chain().to_vec() })
+    Ok(Renewed { chain: renewed.chain().to_vec(), statements: answer.statements })
 }
 
 /// One that asks one issuer for a certificate.
@@ -134,20 +134,6 @@ struct Asker<'a> {
     name: &'a str,
     /// What it redeems; renews if there is none.
     ticket: Option<&'a Ticket>,
-}
-
-/// A way to the issuer: the address as it was given, and one that it resolved to.
-#[derive(Debug, Clone)]
-struct Way {
-    given: String,
-    address: SocketAddr,
-}
-
-impl Way {
-    fn label(&self) -> String {
-        let address = self.address.to_string();
-        if address == self.given { address } else { format!("{}, {address}", self.given) }
-    }
 }
 
 impl Asker<'_> {
@@ -179,7 +165,9 @@ impl Asker<'_> {
 
     /// A connection with the right host, over the first way that leads to it.
     async fn connect(&self, addresses: &[PeerAddress]) -> Result<Connection, JoinError> {
-        let (ways, mut errors) = find_ways(addresses).await;
+        let (ways, unresolved) = find_ways(addresses).await;
+        let unresolved = unresolved.into_iter().map(|(address, why)| Attempt { address, why });
+        let mut errors = vec![JoinError::Unreachable { attempts: unresolved.collect() }];
         match race(ways, |way| self.attempt(way)).await {
             Ok(connection) => Ok(connection),
             Err(failures) => {
@@ -267,20 +255,6 @@ impl Asker<'_> {
         }
         Ok(identity)
     }
-}
-
-/// All ways to the addresses, in their order, and what is wrong with those that lead nowhere.
-async fn find_ways(addresses: &[PeerAddress]) -> (Vec<Way>, Vec<JoinError>) {
-    let resolved = join_all(addresses.iter().map(resolve)).await;
-    let (mut ways, mut errors) = (Vec::new(), Vec::new());
-    for (given, resolved) in addresses.iter().zip(resolved) {
-        let given = given.to_string();
-        match resolved {
-            Ok(found) => ways.extend(found.into_iter().map(|address| Way { given: given.clone(), address })),
-            Err(why) => errors.push(JoinError::Unreachable { attempts: vec![Attempt { address: given, why }] }),
-        }
-    }
-    (ways, errors)
 }
 
 /// The error that says the most; if nobody answered anywhere, all of them as one.

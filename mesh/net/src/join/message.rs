@@ -37,7 +37,7 @@ pub struct JoinAnswer {
     pub chain: Vec<CertificateDer<'static>>,
     /// What the mesh trusts.
     pub anchors: Anchors,
-    /// The roster's statements, each as its bytes: at most 16,384 of at most 4 KiB, 4 MiB together.
+    /// The roster's statements, each as its bytes: at most 16,384 of at most 8 KiB, 4 MiB together.
     pub statements: Vec<Vec<u8>>,
 }
 
@@ -180,4 +180,156 @@ pub(super) fn fits(answer: &JoinAnswer) -> bool {
         && answer.statements.len() <= STATEMENTS
         && answer.statements.iter().all(|statement| statement.len() <= STATEMENT_BYTES)
         && answer.statements.iter().map(Vec::len).sum::<usize>() <= STATEMENTS_BYTES
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::environment::Random;
+    use crate::identity::ThrowawayMesh;
+    use murmurate_crdt::id::MeshId;
+    use proptest::prelude::*;
+
+    const EXPORTER: Exporter = [6; 32];
+    const SECRET: [u8; 16] = [5; 16];
+
+    fn key() -> SigningKey {
+        SigningKey::from_bytes(&[7; 32])
+    }
+
+    fn public_key() -> [u8; 32] {
+        key().verifying_key().to_bytes()
+    }
+
+    fn redeem() -> Request {
+        let proof = prove(&SECRET, &EXPORTER, &public_key(), "web-1");
+        Request { kind: JoinKind::Redeem { ticket: [4; 8], proof }, public_key: public_key(), name: "web-1".to_owned() }
+    }
+
+    fn renew() -> Request {
+        Request { kind: JoinKind::Renew, public_key: public_key(), name: "höst".to_owned() }
+    }
+
+    fn accepted() -> JoinAnswer {
+        let mesh = ThrowawayMesh::new(MeshId([1; 16]), &mut Random::seeded(1).rng(), 1_780_000_000_000).unwrap();
+        let chain = mesh.issuer().issue(&public_key(), "web-1", 1_780_000_000_000, 1_782_592_000_000).unwrap();
+        let statements = vec![b"one".to_vec(), Vec::new(), vec![3; 200]];
+        JoinAnswer { chain, anchors: mesh.anchors().clone(), statements }
+    }
+
+    /// The bytes in a golden file: lines of hexadecimal digits, after lines with a name.
+    fn golden(text: &str) -> Vec<u8> {
+        let digits: String = text.lines().filter(|line| !line.starts_with('#')).collect();
+        data_encoding::HEXLOWER.decode(digits.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn requests_of_an_earlier_build_are_still_read() {
+        let rows = [
+            (redeem(), include_str!("../../tests/golden/join-redeem.hex")),
+            (renew(), include_str!("../../tests/golden/join-renew.hex")),
+        ];
+        for (request, text) in rows {
+            assert_eq!(Request::decode(&golden(text), &EXPORTER), Ok(request.clone()));
+            assert_eq!(request.encode(&key(), &EXPORTER), golden(text));
+        }
+    }
+
+    #[test]
+    fn answers_of_an_earlier_build_are_still_read() {
+        let rows = [
+            (Ok(accepted()), include_str!("../../tests/golden/join-accepted.hex")),
+            (Err(JoinRefusal::Used), include_str!("../../tests/golden/join-refused.hex")),
+        ];
+        for (answer, text) in rows {
+            assert_eq!(decode_answer(&golden(text)), Ok(answer.clone()));
+            assert_eq!(encode_answer(&answer), golden(text));
+        }
+    }
+
+    #[test]
+    fn the_golden_answer_has_the_golden_fingerprint() {
+        let fingerprint = golden(include_str!("../../tests/golden/fingerprint.hex"));
+        assert_eq!(accepted().anchors.fingerprint().as_slice(), fingerprint);
+    }
+
+    #[test]
+    fn every_refusal_is_read_back_and_one_of_a_later_build_as_its_words() {
+        let numbered = JoinRefusal::NUMBERED.map(|(_, refusal)| refusal).into_iter();
+        for refusal in numbered.chain([JoinRefusal::Other("because".to_owned())]) {
+            assert_eq!(decode_answer(&encode_answer(&Err(refusal.clone()))), Ok(Err(refusal)));
+        }
+        let mut later = Encoder::new();
+        later.u8(VERSION).u8(REFUSED).varint(999).text("a later\nreason").text("and more");
+        assert_eq!(decode_answer(&later.finish()), Ok(Err(JoinRefusal::Other("a later\u{fffd}reason".to_owned()))));
+    }
+
+    #[test]
+    fn fields_of_later_builds_are_skipped() {
+        let mut body = redeem().encode(&key(), &EXPORTER);
+        body.truncate(body.len() - SIGNATURE_BYTES);
+        body.extend_from_slice(b"later");
+        let signature = key().sign(&possession_message(&EXPORTER, &body));
+        body.extend_from_slice(&signature.to_bytes());
+        assert_eq!(Request::decode(&body, &EXPORTER), Ok(redeem()));
+        let mut answer = encode_answer(&Ok(accepted()));
+        answer.extend_from_slice(b"later");
+        assert_eq!(decode_answer(&answer), Ok(Ok(accepted())));
+    }
+
+    #[test]
+    fn a_request_is_worth_nothing_on_another_connection_or_for_another_key() {
+        let bytes = redeem().encode(&key(), &EXPORTER);
+        assert!(Request::decode(&bytes, &[9; 32]).is_err());
+        let other = SigningKey::from_bytes(&[8; 32]);
+        assert!(Request::decode(&redeem().encode(&other, &EXPORTER), &EXPORTER).is_err());
+    }
+
+    #[test]
+    fn a_proof_is_worth_nothing_for_another_secret_connection_key_or_name() {
+        let proof = prove(&SECRET, &EXPORTER, &public_key(), "web-1");
+        assert!(proves(&SECRET, &EXPORTER, &public_key(), "web-1", &proof));
+        assert!(!proves(&[9; 16], &EXPORTER, &public_key(), "web-1", &proof));
+        assert!(!proves(&SECRET, &[9; 32], &public_key(), "web-1", &proof));
+        assert!(!proves(&SECRET, &EXPORTER, &[9; 32], "web-1", &proof));
+        assert!(!proves(&SECRET, &EXPORTER, &public_key(), "web-2", &proof));
+    }
+
+    #[test]
+    fn an_answer_past_the_limits_is_not_sent() {
+        assert!(fits(&accepted()));
+        assert!(!fits(&JoinAnswer { statements: vec![vec![0; STATEMENT_BYTES + 1]], ..accepted() }));
+        assert!(!fits(&JoinAnswer { statements: vec![Vec::new(); STATEMENTS + 1], ..accepted() }));
+        let many = vec![vec![0; STATEMENT_BYTES]; STATEMENTS_BYTES / STATEMENT_BYTES + 1];
+        assert!(!fits(&JoinAnswer { statements: many, ..accepted() }));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_a_decoder_panic(
+            which in 0..4,
+            flips in proptest::collection::vec((0..3_000_usize, any::<u8>()), 0..6),
+            cut in 0..3_000_usize,
+            tail: Vec<u8>,
+        ) {
+            let mut bytes = match which {
+                0 => redeem().encode(&key(), &EXPORTER),
+                1 => encode_answer(&Ok(accepted())),
+                2 => encode_answer(&Err(JoinRefusal::Other("x".repeat(99)))),
+                _ => Vec::new(),
+            };
+            for (index, byte) in flips {
+                if let Some(length) = std::num::NonZeroUsize::new(bytes.len()) {
+                    bytes[index % length] = byte;
+                }
+            }
+            bytes.truncate(cut);
+            bytes.extend(tail);
+            let _ = Request::decode_body(&bytes);
+            let _ = Request::decode(&bytes, &EXPORTER);
+            if let Ok(answer) = decode_answer(&bytes) {
+                prop_assert_eq!(decode_answer(&encode_answer(&answer)), Ok(answer));
+            }
+        }
+    }
 }

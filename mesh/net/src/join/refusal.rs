@@ -40,7 +40,7 @@ pub enum JoinRefusal {
 const OTHER: u64 = 0;
 
 impl JoinRefusal {
-    const NUMBERED: [(u64, Self); 11] = [
+    pub(super) const NUMBERED: [(u64, Self); 11] = [
         (1, Self::UnknownTicket),
         (2, Self::Used),
         (3, Self::Expired),

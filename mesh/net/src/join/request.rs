@@ -31,7 +31,7 @@ pub struct JoinRequest {
     pub kind: JoinKind,
     /// The Ed25519 key of the node.
     pub public_key: [u8; 32],
-    /// The name that it wants: at most 64 bytes; it may be empty or taken.
+    /// The name that it wants, which a certificate can hold; it may be taken.
     pub name: String,
     /// From where it asks.
     pub from: SocketAddr,

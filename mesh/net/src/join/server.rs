@@ -11,8 +11,12 @@ use super::message::{Answer, Request, encode_answer, fits};
 use super::{JoinRefusal, JoinReply, JoinRequest, exporter};
 use crate::close::{CloseCode, close};
 use crate::event::NetworkEvent;
+use crate::identity::check_name;
 use crate::limits;
 use crate::network::Shared;
+
+/// As what refused joins are counted in the log.
+const REFUSED_JOIN: &str = "join";
 
 /// Counts a join while it is served.
 struct JoinPermit(Arc<Shared>);
@@ -70,8 +74,12 @@ async fn converse(shared: &Shared, connection: &Connection, from: SocketAddr) ->
         Err(_) => Err(JoinRefusal::Busy),
     };
     match &answer {
-        Ok(_) => tracing::info!(%node, %name, address = %from, "a certificate was given"),
-        Err(refusal) => tracing::warn!(%node, %name, address = %from, "a join was refused: {refusal}"),
+        Ok(_) => tracing::info!(%node, ?name, address = %from, "a certificate was given"),
+        // Strangers must not fill the log.
+        Err(refusal) if shared.refusals.is_due(shared.environment.monotonic(), from, REFUSED_JOIN) => {
+            tracing::warn!(%node, ?name, address = %from, "a join was refused: {refusal}");
+        }
+        Err(_) => {}
     }
     let bytes = encode_answer(&answer);
     let deliver = async {
@@ -108,6 +116,9 @@ async fn read(mut receive: RecvStream) -> Result<Vec<u8>, Broken> {
 }
 
 async fn decide(shared: &Shared, request: JoinRequest) -> Answer {
+    if check_name(&request.name).is_err() {
+        return Err(JoinRefusal::BadName);
+    }
     let (reply, answer) = JoinReply::new();
     if shared.events.send(NetworkEvent::Join(request, reply)).await.is_err() {
         return Err(JoinRefusal::Busy);

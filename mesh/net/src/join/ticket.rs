@@ -169,3 +169,110 @@ impl fmt::Debug for Ticket {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const GOLDEN: &str = include_str!("../../tests/golden/ticket.txt");
+
+    fn ticket() -> Ticket {
+        Ticket {
+            mesh: MeshId([1; 16]),
+            fingerprint: [2; 32],
+            issuer_key: [3; 32],
+            addresses: ["db1.example.org:7946", "10.0.0.7:7946", "[2001:db8::1]:7946"]
+                .map(|a| a.parse().unwrap())
+                .to_vec(),
+            id: [4; 8],
+            secret: [5; 16],
+            expires_ms: 1_780_000_000_000,
+            uses: 3,
+        }
+    }
+
+    #[test]
+    fn a_ticket_of_an_earlier_build_is_still_read() {
+        assert_eq!(GOLDEN.trim().parse(), Ok(ticket()));
+        assert_eq!(ticket().to_string(), GOLDEN.trim());
+    }
+
+    #[test]
+    fn white_space_and_upper_case_are_forgiven() {
+        let text = ticket().to_string();
+        let (start, end) = text.split_at(100);
+        assert_eq!(format!("  {start}\n {end}\n").parse(), Ok(ticket()));
+        assert_eq!(text.to_ascii_uppercase().parse(), Ok(ticket()));
+    }
+
+    #[test]
+    fn every_way_to_spoil_a_ticket_is_named() {
+        let text = ticket().to_string();
+        let last = text.len() - 1;
+        let swapped = |index: usize| {
+            let other = if text.as_bytes()[index] == b'a' { "b" } else { "a" };
+            format!("{}{other}{}", &text[..index], &text[index + 1..])
+        };
+        let rows = [
+            (String::new(), TicketError::NotATicket),
+            ("ghp_0123456789".to_owned(), TicketError::NotATicket),
+            ("murmuration".to_owned(), TicketError::NotATicket),
+            (text.replacen("murmur1", "murmur2", 1), TicketError::Newer),
+            (text[..last].to_owned(), TicketError::Checksum),
+            (text[..60].to_owned(), TicketError::Checksum),
+            (PREFIX.to_owned(), TicketError::Checksum),
+            (swapped(50), TicketError::Checksum),
+            (format!("{text}x"), TicketError::Checksum),
+            (format!("{text}0"), TicketError::Character { character: '0' }),
+            (format!("{text}\u{e9}"), TicketError::Character { character: '\u{e9}' }),
+            ("murmur1a".repeat(TICKET_CHARACTERS), TicketError::TooLong),
+        ];
+        for (spoiled, expected) in rows {
+            assert_eq!(spoiled.parse::<Ticket>(), Err(expected), "{spoiled}");
+        }
+        let nowhere = Ticket { addresses: Vec::new(), ..ticket() };
+        assert!(matches!(nowhere.to_string().parse::<Ticket>(), Err(TicketError::Content(_))));
+    }
+
+    #[test]
+    fn the_longest_ticket_fits() {
+        let host = format!("{}.example", "a".repeat(245));
+        let addresses = vec![format!("{host}:65535").parse().unwrap(); TICKET_ADDRESSES];
+        let longest = Ticket { addresses, expires_ms: u64::MAX, uses: u32::MAX, ..ticket() };
+        assert_eq!(longest.to_string().parse(), Ok(longest.clone()));
+    }
+
+    #[test]
+    fn a_ticket_in_a_log_holds_no_secret() {
+        let text = format!("{:?}", ticket());
+        assert!(!text.contains("5, 5") && !text.contains("secret"), "{text}");
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_reading_a_ticket_panic(text in ".{0,300}") {
+            let _ = text.parse::<Ticket>();
+            let _ = format!("{PREFIX}{text}").parse::<Ticket>();
+        }
+
+        #[test]
+        fn no_bytes_make_reading_a_ticket_panic(
+            flips in proptest::collection::vec((0..300_usize, any::<u8>()), 0..6),
+            cut in 0..300_usize,
+            tail: Vec<u8>,
+        ) {
+            let mut body = ticket().encode();
+            for (index, byte) in flips {
+                let index = index % body.len();
+                body[index] = byte;
+            }
+            body.truncate(cut.max(1));
+            body.extend(tail);
+            if let Ok(read) = Ticket::decode(&body) {
+                // With a right checksum, as whoever wants to make trouble makes it.
+                prop_assert_eq!(read.to_string().parse(), Ok(read));
+            }
+        }
+    }
+}

@@ -68,6 +68,10 @@ pub(crate) struct Rogue {
 
 impl Rogue {
     pub(crate) fn new(shown: Option<Shown>, alpn: &[u8]) -> Self {
+        Self::offering(shown, &[alpn])
+    }
+
+    pub(crate) fn offering(shown: Option<Shown>, protocols: &[&[u8]]) -> Self {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder = rustls::ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&rustls::version::TLS13])
@@ -83,7 +87,7 @@ impl Rogue {
             }
             None => builder.with_no_client_auth(),
         };
-        tls.alpn_protocols = vec![alpn.to_vec()];
+        tls.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
         let mut endpoint = Endpoint::client(loopback(0)).unwrap();
         let config = quinn::ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls).unwrap()));
         endpoint.set_default_client_config(config);

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use murmurate_client::types::{
-    Converged, ErrorCode, Lagging, Member, MemberCounts, MemberState, Members, Problem, Status, StoreHealth, V1,
+    Converged, Counters, ErrorCode, Lagging, Member, MemberCounts, MemberState, Members, NetworkCounters, Problem,
+    Status, StoreHealth, V1,
 };
 use murmurate_crdt::id::{DocumentId, NodeId};
 use murmurate_crdt::limits;
+use murmurate_net::Traffic;
 use murmurate_protocol::{Member as Peer, MemberState as PeerState};
 
 use crate::daemon::core::Core;
@@ -32,6 +34,12 @@ impl Core {
             store: self.store_health(),
             problems: self.problems(),
         }
+    }
+
+    pub(super) fn counters(&self) -> Counters {
+        let Traffic { sent_bytes, received_bytes, sent_datagrams, received_datagrams } = self.network.traffic();
+        let network = NetworkCounters { sent_bytes, received_bytes, sent_datagrams, received_datagrams };
+        Counters { v: V1, network }
     }
 
     fn store_health(&self) -> StoreHealth {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use murmurate_net::PeerAddress;
+use murmurate_net::{Peer, PeerAddress};
 use murmurate_protocol::{Event, Fact, Own, Signer, Statement};
 
 use super::super::Core;
@@ -85,18 +85,23 @@ impl Core {
     }
 
     /// The members where they say that they are, and the hosts that the settings name.
-    pub(super) fn peers_to_dial(&self) -> Vec<PeerAddress> {
+    pub(super) fn peers_to_dial(&self) -> Vec<Peer> {
         let roster = self.engine.roster();
         let others = roster.members().filter(|node| *node != self.identity.node && !roster.has_left(*node));
-        let mut peers: Vec<PeerAddress> =
-            others.flat_map(|node| roster.addresses(node)).filter_map(|text| text.parse().ok()).collect();
-        let known: BTreeSet<String> = peers.iter().map(ToString::to_string).collect();
+        let mut peers: Vec<Peer> = others
+            .map(|node| Peer {
+                node: Some(node),
+                addresses: roster.addresses(node).iter().filter_map(|text| text.parse().ok()).collect(),
+            })
+            .filter(|peer| !peer.addresses.is_empty())
+            .collect();
+        let known: BTreeSet<String> = peers.iter().flat_map(|peer| &peer.addresses).map(ToString::to_string).collect();
         let own: BTreeSet<String> = roster.addresses(self.identity.node).iter().cloned().collect();
         let named = self.membership.standing.peers.iter().filter(|address| {
             let text = address.to_string();
             !known.contains(&text) && !own.contains(&text)
         });
-        peers.extend(named.cloned());
+        peers.extend(named.cloned().map(Peer::from));
         peers
     }
 }

@@ -25,7 +25,7 @@ use std::time::Duration;
 use ed25519_dalek::SigningKey;
 use murmurate_crdt::id::NodeId;
 use murmurate_net::identity::{Anchors, Authority, Issuer};
-use murmurate_net::{Identity, PeerAddress};
+use murmurate_net::{Identity, Peer, PeerAddress};
 use murmurate_protocol::Statement;
 use tokio::sync::mpsc;
 
@@ -69,7 +69,7 @@ pub(crate) struct Membership {
     leaving: Option<Leaving>,
     /// When the own addresses are looked at again.
     addresses_at: Duration,
-    dialled: Vec<PeerAddress>,
+    dialled: Vec<Peer>,
     revoked: BTreeSet<NodeId>,
     /// Where tasks put what the network answered.
     news: mpsc::Sender<Renewed>,

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use murmurate_crdt::id::NodeId;
 use murmurate_net::identity::{self, CertificateDer, Validity};
-use murmurate_net::join::JoinError;
+use murmurate_net::join::{self as net, JoinError};
 use murmurate_net::{Identity, NetworkHandle, PeerAddress};
-use murmurate_protocol::Event;
+use murmurate_protocol::{Event, Statement};
 use rand_core::Rng;
 
 use super::super::Core;
@@ -16,16 +16,20 @@ use super::super::Core;
 const RETRY: Duration = Duration::from_secs(60);
 /// The shortest time between two attempts.
 const SHORTEST_RETRY: Duration = Duration::from_millis(500);
+/// Renewals in the time of one certificate, at most.
+const RENEWALS_PER_VALIDITY: u32 = 200;
 /// The wall clock may jump, so what is due by it is looked at this often.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// What came of asking for a new certificate.
-pub(crate) struct Renewed(Result<Vec<CertificateDer<'static>>, String>);
+pub(crate) struct Renewed(Result<net::Renewed, String>);
 
 /// How the certificate's renewal stands.
 #[derive(Debug, Default)]
 pub(super) struct Renewal {
     is_under_way: bool,
+    /// A peer refused the certificate, and another one may help.
+    is_wanted: bool,
     not_before: Duration,
     pub(super) problem: Option<String>,
 }
@@ -47,15 +51,16 @@ impl Core {
     /// When the renewal is to be looked at again, by monotonic time.
     pub(super) fn renewal_wakes(&self) -> Duration {
         let (.., due_ms) = self.certificate_times();
-        let wait_ms = if self.is_issuer_revoked() { 0 } else { due_ms.saturating_sub(self.environment.wall_ms()) };
+        let now_ms = self.environment.wall_ms();
+        let wait_ms = if self.is_needed_now() { 0 } else { due_ms.saturating_sub(now_ms) };
         let wait = Duration::from_millis(wait_ms).min(LONGEST_WAIT);
         let now = self.environment.monotonic();
         let renewal = &self.membership.renewal;
         if renewal.is_under_way { now + LONGEST_WAIT } else { (now + wait).max(renewal.not_before) }
     }
 
-    fn is_issuer_revoked(&self) -> bool {
-        self.engine.roster().is_revoked(self.membership.standing.identity.issuer())
+    fn is_needed_now(&self) -> bool {
+        self.membership.renewal.is_wanted || self.engine.roster().is_revoked(self.membership.standing.identity.issuer())
     }
 
     /// Renews the certificate when it is time.
@@ -63,12 +68,12 @@ impl Core {
         let (_, ends_ms, due_ms) = self.certificate_times();
         let now = self.environment.monotonic();
         let renewal = &self.membership.renewal;
-        let is_due = self.environment.wall_ms() >= due_ms || self.is_issuer_revoked();
+        let is_due = self.environment.wall_ms() >= due_ms || self.is_needed_now();
         if !is_due || renewal.is_under_way || now < renewal.not_before {
             return;
         }
-        let validity = Duration::from_millis(ends_ms.saturating_sub(due_ms));
-        self.membership.renewal.not_before = now + (validity / 10).clamp(SHORTEST_RETRY, RETRY);
+        let half = Duration::from_millis(ends_ms.saturating_sub(due_ms));
+        self.membership.renewal.not_before = now + (half / 10).clamp(SHORTEST_RETRY, RETRY);
         if self.engine.roster().is_revoked(self.identity.node) {
             self.membership.renewal.problem = Some("this host was revoked".to_owned());
             return;
@@ -78,17 +83,18 @@ impl Core {
                 for statement in issued.statements {
                     self.tell(Event::Statement(statement)).await;
                 }
-                self.take_renewed(Renewed(Ok(issued.chain)));
+                let renewed = net::Renewed { chain: issued.chain, statements: Vec::new() };
+                self.take_renewed(Renewed(Ok(renewed))).await;
             }
-            Err(_) => self.ask_issuers(),
+            Err(_) => self.ask_issuers().await,
         }
     }
 
-    fn ask_issuers(&mut self) {
+    async fn ask_issuers(&mut self) {
         let candidates = self.candidates();
         if candidates.is_empty() {
             let why = "no other host that may issue certificates is known with an address";
-            return self.take_renewed(Renewed(Err(why.to_owned())));
+            return self.take_renewed(Renewed(Err(why.to_owned()))).await;
         }
         self.membership.renewal.is_under_way = true;
         let (network, news) = (self.network.clone(), self.membership.news.clone());
@@ -115,16 +121,42 @@ impl Core {
         candidates
     }
 
+    /// A peer refused this host's certificate, and another one may help: what was revoked may not be known here.
+    pub(in crate::daemon::core) fn want_certificate(&mut self) {
+        self.membership.renewal.is_wanted = true;
+    }
+
     /// Takes over a new certificate: handshakes use it from now on, and open connections go on.
-    pub(in crate::daemon::core) fn take_renewed(&mut self, Renewed(result): Renewed) {
+    pub(in crate::daemon::core) async fn take_renewed(&mut self, Renewed(result): Renewed) {
         self.membership.renewal.is_under_way = false;
-        self.membership.renewal.problem = match result.and_then(|chain| self.use_certificate(chain)) {
-            Ok(()) => None,
+        let renewed = match result {
+            Ok(net::Renewed { chain, statements }) => {
+                for statement in statements.into_iter().filter_map(|bytes| Statement::decode(bytes).ok()) {
+                    self.tell(Event::Statement(statement)).await;
+                }
+                self.use_certificate(chain)
+            }
+            Err(why) => Err(why),
+        };
+        self.membership.renewal.problem = match renewed {
+            Ok(()) => {
+                self.wait_after_renewal();
+                None
+            }
             Err(why) => {
                 tracing::warn!(%why, "the certificate isn't renewed yet");
                 Some(why)
             }
         };
+    }
+
+    /// A peer that refuses whatever is shown to it must not make this host renew all the time.
+    fn wait_after_renewal(&mut self) {
+        let (begins_ms, ends_ms, _) = self.certificate_times();
+        let pause = Duration::from_millis(ends_ms.saturating_sub(begins_ms)) / RENEWALS_PER_VALIDITY;
+        let renewal = &mut self.membership.renewal;
+        renewal.is_wanted = false;
+        renewal.not_before = self.environment.monotonic() + pause.max(SHORTEST_RETRY);
     }
 
     fn use_certificate(&mut self, chain: Vec<CertificateDer<'static>>) -> Result<(), String> {
@@ -142,11 +174,11 @@ impl Core {
     }
 }
 
-async fn ask_all(network: &NetworkHandle, candidates: Vec<Candidate>) -> Result<Vec<CertificateDer<'static>>, String> {
+async fn ask_all(network: &NetworkHandle, candidates: Vec<Candidate>) -> Result<net::Renewed, String> {
     let mut reasons = Vec::new();
     for Candidate { node, name, addresses } in candidates {
         match network.renew(&addresses, node).await {
-            Ok(renewed) => return Ok(renewed.chain),
+            Ok(renewed) => return Ok(renewed),
             Err(error) => reasons.push(reason(&name, &error)),
         }
     }
