@@ -125,8 +125,9 @@ impl Core {
     fn take_replaced(&mut self, folder: &str, path: &str, hash: ContentHash) {
         let Ok(document) = DocumentId::new(&format!("{folder}/{path}")) else { return };
         let Some(slot) = self.folders.slot(&document) else { return };
-        if let Some(intent) = slot.intent.take_if(|intent| intent.hash == Some(hash)) {
-            slot.rebase(intent);
+        if let Some(done) = slot.intents.iter().position(|intent| intent.hash == Some(hash)) {
+            let done = slot.intents.swap_remove(done);
+            slot.rebase(done);
             self.dirty.insert(document);
         }
     }

@@ -17,7 +17,7 @@
 use bytes::Bytes;
 use murmurate_crdt::limits::FILE_BYTES;
 
-use super::engine::{Hint, Rest};
+use super::engine::Rest;
 use super::filesystem::{Directory, FileError, Found, Kind, Rename};
 use super::folder::Folder;
 use super::limits::{PARKED_BYTES, SYMLINK_HOPS};
