@@ -10,4 +10,5 @@ pub mod settings;
 extern crate self as murmurate;
 #[cfg(test)]
 #[path = "../tests/simulated/mod.rs"]
+#[allow(dead_code, reason = "the simulation of whole daemons uses the rest")]
 mod simulated;
