@@ -2,5 +2,7 @@
 
 pub mod cli;
 pub mod daemon;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 pub mod paths;
 pub mod settings;

@@ -15,6 +15,8 @@ mod answer;
 mod commits;
 mod documents;
 mod folders;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod link;
 pub(crate) mod membership;
 mod outbox;
