@@ -103,6 +103,8 @@ pub struct Written {
     pub dependencies: Vec<Dot>,
     /// The uncompressed chunk.
     pub change: Vec<u8>,
+    /// What it wrote to.
+    pub registers: Vec<Register>,
 }
 
 /// One file's registers with their history.
@@ -239,8 +241,9 @@ impl Document {
             .ok_or_else(|| failed("it depends on an unknown change".into()))?;
         debug_assert!(ChangeFrame::read(change.raw_bytes()).is_ok(), "what is written here, others must take");
         self.history.push(stamp.writer, self.record(&change, stamp.time_ms, stamp.user));
-        self.refresh(cells.iter().map(|(register, _)| register));
-        Ok(Some(Written { dot, hash, dependencies, change: change.raw_bytes().to_vec() }))
+        let registers: Vec<Register> = cells.iter().map(|(register, _)| register.clone()).collect();
+        self.refresh(&registers);
+        Ok(Some(Written { dot, hash, dependencies, change: change.raw_bytes().to_vec(), registers }))
     }
 
     fn commit_to_automerge(

@@ -13,12 +13,12 @@ use crate::document::{Document, Heads, Stamp, WriteError, Written};
 use crate::fit::{self, Unfit};
 use crate::id::{ActorId, ChangeHash, Lane, Writer};
 use crate::identity::{self, Origin};
-use crate::key::{Found, Lookup, Step};
+use crate::key::{self, Found, Lookup, Step};
 use crate::limits;
 use crate::path::Path;
 use crate::register::{Cell, EpochId, Part, Register};
 use crate::render::{self, Rendered};
-use crate::state::State;
+use crate::state::{Candidates, State};
 use crate::tree::{Content, Format, Shape, Tree};
 use crate::value::Value;
 
@@ -78,6 +78,27 @@ pub enum PutType {
     String,
     /// A literal of the format, of this type by [`Value::type_name`].
     Literal(&'static str),
+}
+
+/// What a put is going to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PutPlan {
+    /// Write this value over the present one. Such puts, to different registers, may share a change.
+    Replace {
+        /// Where.
+        register: Register,
+        /// The value.
+        cell: Cell,
+    },
+    /// Nothing: the value is there already, since this change (MERGE rule 15).
+    Unchanged {
+        /// Where.
+        register: Register,
+        /// The change that wrote it.
+        dot: Option<Dot>,
+    },
+    /// Put in a key that isn't there yet.
+    Insert,
 }
 
 /// What a put did.
@@ -216,44 +237,71 @@ impl Document {
         put_type: PutType,
         editor: &Editor,
     ) -> Result<PutOutcome, EditError> {
-        limit("the value", text.len(), limits::VALUE_BYTES)?;
-        let tree = self.tree_for_put(rendered)?;
-        let path = match Lookup::new(&tree).find(steps) {
-            Found::Here(path) => path,
-            Found::Absent(path) => return self.insert(rendered, tree.into_owned(), &path, text, put_type, editor),
-            Found::NoSuchItem(why) => return Err(EditError::NotFound(why)),
-        };
-        let old = match Lookup::new(&tree).node(&path).map(|node| &node.content) {
-            Some(Content::Scalar(old)) => old.clone(),
-            _ => {
-                return Err(EditError::NoPlace("a table or list stands there; put its keys, or the whole file".into()));
+        match self.plan_put(rendered, steps, text, put_type)? {
+            PutPlan::Replace { register, cell } => self.put_values(rendered, &[(register, cell)], editor),
+            PutPlan::Unchanged { dot, .. } => Ok(PutOutcome::Unchanged(dot)),
+            PutPlan::Insert => {
+                let tree = self.tree_for_put(rendered)?;
+                match key::find(&tree, steps) {
+                    Found::Here(path) | Found::Absent(path) => {
+                        self.insert(rendered, tree.into_owned(), &path, text, put_type, editor)
+                    }
+                    Found::NoSuchItem(why) => Err(EditError::NotFound(why)),
+                }
             }
-        };
-        let format = tree.format;
-        let literal = literal(format, text, put_type, codec::of(format).scalar(&old).as_ref())?;
-        self.put_scalar(rendered, &tree, path, &old, literal, editor)
+        }
     }
 
-    fn put_scalar(
+    /// What a put would do, without doing it. `rendered` is the current render.
+    ///
+    /// # Errors
+    /// When the key has no place, or the text isn't a value of the type.
+    pub fn plan_put(
+        &self,
+        rendered: &Rendered,
+        steps: &[Step],
+        text: &str,
+        put_type: PutType,
+    ) -> Result<PutPlan, EditError> {
+        limit("the value", text.len(), limits::VALUE_BYTES)?;
+        let tree = self.tree_for_put(rendered)?;
+        let path = match key::find(&tree, steps) {
+            Found::Here(path) => path,
+            Found::Absent(_) => return Ok(PutPlan::Insert),
+            Found::NoSuchItem(why) => return Err(EditError::NotFound(why)),
+        };
+        let Some(Content::Scalar(old)) = tree.root.find(&path).map(|node| &node.content) else {
+            return Err(EditError::NoPlace("a table or list stands there; put its keys, or the whole file".into()));
+        };
+        let codec = codec::of(tree.format);
+        let former = codec.scalar(old);
+        let literal = literal(tree.format, text, put_type, former.as_ref())?;
+        let epoch = match &rendered.content {
+            Some(content) => content.epoch.clone(),
+            None => EpochId::first(tree.format),
+        };
+        let register = Register::Fragment { epoch, path, part: Part::Content };
+        let is_same = literal == *old || codec.scalar(&literal).is_some_and(|value| former == Some(value));
+        let present = self.state().get(&register);
+        if is_same && present.is_none_or(|present| present.0.len() < 2) {
+            let winner = present.and_then(Candidates::winner);
+            let dot = winner.and_then(|winner| self.history().dot_of(winner.operation));
+            return Ok(PutPlan::Unchanged { register, dot });
+        }
+        Ok(PutPlan::Replace { register, cell: Cell::Content(Content::Scalar(literal)) })
+    }
+
+    /// Writes values that were planned at this render, as one change.
+    ///
+    /// # Errors
+    /// [`EditError::Write`].
+    pub fn put_values(
         &mut self,
-        base: &Rendered,
-        tree: &Tree,
-        path: Path,
-        old: &str,
-        literal: String,
+        rendered: &Rendered,
+        cells: &[(Register, Cell)],
         editor: &Editor,
     ) -> Result<PutOutcome, EditError> {
-        let codec = codec::of(tree.format);
-        let epoch = base.content.as_ref().map_or_else(|| EpochId::first(tree.format), |content| content.epoch.clone());
-        let register = Register::Fragment { epoch, path, part: Part::Content };
-        let present = self.state().get(&register).cloned().unwrap_or_default();
-        let is_same = literal == old || codec.scalar(&literal).is_some_and(|value| codec.scalar(old) == Some(value));
-        if is_same && present.0.len() < 2 {
-            let dot = present.winner().and_then(|winner| self.history().dot_of(winner.operation));
-            return Ok(PutOutcome::Unchanged(dot));
-        }
-        let cells = [(register, Cell::Content(Content::Scalar(literal)))];
-        self.commit_put(&base.heads, editor, &cells)
+        self.commit(&rendered.heads, Lane::API, editor, cells).map(outcome)
     }
 
     /// The tree that a put edits: the file's, or an empty one of the format that the path asks for.
@@ -423,15 +471,6 @@ impl Document {
             limit,
         })?;
         Ok(self.write(heads, stamp, cells)?)
-    }
-
-    fn commit_put(
-        &mut self,
-        heads: &Heads,
-        editor: &Editor,
-        cells: &[(Register, Cell)],
-    ) -> Result<PutOutcome, EditError> {
-        self.commit(heads, Lane::API, editor, cells).map(outcome)
     }
 }
 

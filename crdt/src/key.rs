@@ -210,6 +210,19 @@ pub enum Found {
     NoSuchItem(String),
 }
 
+/// Follows the steps of an address in a tree: [`Lookup::find`] for one address, mostly without an index.
+#[must_use]
+pub fn find(tree: &Tree, steps: &[Step]) -> Found {
+    let keys = steps.iter().map(|step| match step {
+        Step::Key(key) => Some(Segment::Key(key.clone())),
+        Step::Index(_) | Step::Field(..) => None,
+    });
+    match keys.collect::<Option<Vec<_>>>().map(Path) {
+        Some(path) if tree.root.find(&path).is_some() => Found::Here(path),
+        _ => Lookup::new(tree).find(steps),
+    }
+}
+
 impl<'a> Lookup<'a> {
     /// Indexes a tree.
     #[must_use]

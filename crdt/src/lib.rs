@@ -28,6 +28,7 @@ pub mod position;
 pub mod register;
 pub mod render;
 mod settle;
+pub mod shown;
 pub mod state;
 mod structure;
 #[cfg(test)]

@@ -139,6 +139,24 @@ impl Node {
         Self { path, label: label.into(), content, decor, position: Position::default(), children: Vec::new() }
     }
 
+    /// The node with this path: this one, or one below it. A node stands in one whose path leads to it.
+    #[must_use]
+    pub fn find(&self, path: &Path) -> Option<&Node> {
+        if self.path == *path {
+            return Some(self);
+        }
+        self.children.iter().filter(|child| path.starts_with(&child.path)).find_map(|child| child.find(path))
+    }
+
+    /// The same, to change it.
+    pub(crate) fn find_mut(&mut self, path: &Path) -> Option<&mut Node> {
+        if self.path == *path {
+            return Some(self);
+        }
+        let mut leading = self.children.iter_mut().filter(|child| path.starts_with(&child.path));
+        leading.find_map(|child| child.find_mut(path))
+    }
+
     /// This node and all below it, each before what stands inside it.
     pub fn walk<'a>(&'a self, visit: &mut impl FnMut(&'a Node)) {
         visit(self);

@@ -7,6 +7,7 @@
 //! ```
 
 mod ask;
+mod bench;
 mod conflicts;
 mod context;
 mod del;
@@ -119,6 +120,8 @@ enum Command {
     Paths(paths::Paths),
     /// Print the version
     Version(version::Version),
+    /// Measure this mesh, or one of its own
+    Bench(bench::Bench),
     /// Try it out: a mesh of real daemons on this machine
     Dev(dev::Dev),
 }
@@ -181,6 +184,7 @@ async fn carry_out(command: Command, flags: &ClientFlags, context: &Context) -> 
         Command::Wait(verb) => verb.run(context).await,
         Command::Paths(verb) => verb.run(context),
         Command::Version(verb) => verb.run(context),
+        Command::Bench(verb) => verb.run(context).await,
         Command::Dev(verb) => verb.run(context).await,
     }
 }

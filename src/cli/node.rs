@@ -72,6 +72,8 @@ mod tests {
             address: "10.0.0.1:7117".into(),
             since: Some(ago(7_300)),
             lag: 3,
+            behind_since: Some(ago(60)),
+            through: vec!["web-2".into()],
             in_step: false,
             version: Some("0.1.0".into()),
             is_self: false,

@@ -4,6 +4,7 @@ pub mod api;
 pub(crate) mod core;
 pub mod files;
 pub mod founding;
+mod platform;
 pub mod request;
 mod run;
 mod serve;
@@ -12,6 +13,7 @@ pub mod store;
 mod tests;
 mod throwaway;
 
+pub use platform::{Platform, SystemPlatform};
 pub use run::{Daemon, DaemonConfig, DaemonError};
 pub use serve::run;
 pub use throwaway::{ThrowawayHost, throwaway_mesh};

@@ -7,10 +7,10 @@
 //! ```
 
 use murmurate_client::types::{
-    AddFolder, AddIssuer, ApiError, Choice, ConflictPart, Conflicts, Converged, CreateTicket, Deleted, Documents,
-    Entry, ErrorCode, Event, File, FolderAdded, FolderConfirmed, FolderRemoved, FolderStatus, Folders, IssuerAdded,
-    KeyStatus, Keys, Left, Members, Node, NodeRevoked, PutResult, Resolved, RevokeNode, Status, TicketCreated,
-    TicketRevoked, Tickets, ValueType,
+    AddFolder, AddIssuer, ApiError, Choice, ConflictPart, Conflicts, Converged, Counters, CreateTicket, Deleted,
+    Documents, Entry, ErrorCode, Event, File, FolderAdded, FolderConfirmed, FolderRemoved, FolderStatus, Folders,
+    IssuerAdded, KeyStatus, Keys, Left, Members, Node, NodeRevoked, PutResult, Resolved, RevokeNode, Status,
+    TicketCreated, TicketRevoked, Tickets, ValueType,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -45,6 +45,11 @@ pub enum Request {
     Status {
         /// Where the answer goes.
         reply: Reply<Status>,
+    },
+    /// What was counted.
+    Counters {
+        /// Where the answer goes.
+        reply: Reply<Counters>,
     },
     /// The hosts of the mesh.
     Members {

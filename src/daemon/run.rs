@@ -18,16 +18,16 @@ use murmurate_crdt::change;
 use murmurate_crdt::envelope::SignedEnvelope;
 use murmurate_crdt::id::MeshId;
 use murmurate_net::identity::{self, CertificateError, DirectoryError};
-use murmurate_net::{Environment, Identity, Network, NetworkConfig, PeerAddress, StartError};
+use murmurate_net::{Environment, Identity, NetworkConfig, PeerAddress, StartError};
 use murmurate_protocol::{Config, Engine, Roots, Statement};
 use tokio::sync::watch;
 
 use super::core::membership::{Advertise, Ended, Standing, left, set_aside};
 use super::core::{self, Core, Inputs, Parts};
-use super::files::FileService;
 use super::founding::{Claim, claim};
+use super::platform::{Platform, SystemPlatform};
 use super::request::{self, CoreHandle};
-use super::store::{Directory, LogOptions, LogStore, Store, StoreError};
+use super::store::{LogOptions, LogStore, Store, StoreError};
 
 /// What a daemon needs to know; the settings file says it.
 #[derive(Debug, Clone)]
@@ -91,18 +91,30 @@ impl Daemon {
     /// # Errors
     /// See [`DaemonError`].
     pub fn start(config: &DaemonConfig, environment: &Environment) -> Result<Self, DaemonError> {
+        Self::start_on(&SystemPlatform, config, environment)
+    }
+
+    /// The same on another platform, for simulations.
+    ///
+    /// # Errors
+    /// See [`DaemonError`].
+    pub fn start_on(
+        platform: &dyn Platform,
+        config: &DaemonConfig,
+        environment: &Environment,
+    ) -> Result<Self, DaemonError> {
         let identity_dir = config.data_dir.join("identity");
         let identity = identity::load(&identity_dir)?;
         let statements = identity::load_statements(&identity_dir)?;
-        let store = open_store(&config.data_dir.join("store"), identity.mesh(), environment)?;
+        let store = open_store(platform, &config.data_dir.join("store"), identity.mesh(), environment)?;
         let engine = Engine::new(
             Config::new(identity.node_id(), identity.mesh(), roots(&identity)?, check_change),
             environment.monotonic(),
         );
         let network_config = NetworkConfig { listen: config.listen, peers: Vec::new() };
-        let (network, network_events) = Network::start(network_config, identity.clone(), environment.clone())?;
+        let (network, network_events) = platform.network(network_config, identity.clone(), environment.clone())?;
         let address = network.local_address().unwrap_or(config.listen);
-        let (files, file_events) = FileService::start(environment.clone());
+        let (files, file_events) = platform.files(environment.clone());
         let (core, end) = request::door(Converged::of(Vec::new()));
         let (requests, converged) = core::split(end);
         let name = identity.name().to_owned();
@@ -166,9 +178,13 @@ fn own_identity(identity: &Identity, address: SocketAddr) -> core::Identity {
     }
 }
 
-fn open_store(path: &Path, mesh: MeshId, environment: &Environment) -> Result<Arc<dyn Store>, DaemonError> {
-    let directory = Directory::open(path)?;
-    let store = LogStore::open(Arc::new(directory), LogOptions::default(), &mut environment.rng())?;
+fn open_store(
+    platform: &dyn Platform,
+    path: &Path,
+    mesh: MeshId,
+    environment: &Environment,
+) -> Result<Arc<dyn Store>, DaemonError> {
+    let store = LogStore::open(platform.disk(path)?, LogOptions::default(), &mut environment.rng())?;
     claim(&store, mesh).map_err(|error| match error {
         Claim::OtherMesh(other) => DaemonError::OtherMesh { path: path.to_owned(), other },
         Claim::Store(error) => DaemonError::Store(error),

@@ -48,7 +48,7 @@ pub(crate) struct Host {
     /// What the daemon's environment holds besides.
     pub(crate) environment: Vec<(String, String)>,
     /// Where it is the test's own child.
-    pub(super) daemon: Option<Process>,
+    pub(crate) daemon: Option<Process>,
 }
 
 fn field<'a>(line: &'a Json, name: &str) -> &'a str {
@@ -78,15 +78,20 @@ impl Host {
 
     /// Starts the daemon and waits until it answers.
     pub(crate) fn start(&mut self) {
+        if let Err(why) = self.try_start() {
+            panic!("{} doesn't start: {why}\n{}", self.name, self.last_words());
+        }
+    }
+
+    /// Starts the daemon and waits until it answers, or has ended by itself.
+    pub(crate) fn try_start(&mut self) -> Result<(), String> {
         self.spawn();
         let end = "the daemon ended by itself";
         let answers = poll(|| match self.daemon.as_mut().and_then(Process::ended) {
             Some(status) => Ok(Err(format!("{end}: {status}"))),
             None => Client::attach(&self.socket).map(|_| Ok(())).map_err(|error| error.to_string()),
         });
-        if let Err(why) = answers.and_then(|answer| answer) {
-            panic!("{} doesn't start: {why}\n{}", self.name, self.last_words());
-        }
+        answers.and_then(|answer| answer)
     }
 
     /// Starts the daemon, and waits for nothing.
@@ -149,7 +154,7 @@ impl Host {
         fs::read(self.log()).map(|log| String::from_utf8_lossy(&log).into_owned()).unwrap_or_default()
     }
 
-    pub(super) fn last_words(&self) -> String {
+    pub(crate) fn last_words(&self) -> String {
         let log = self.logged();
         let skipped = log.lines().count().saturating_sub(LAST_LINES);
         let lines: Vec<&str> = log.lines().skip(skipped).collect();

@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::wait::poll;
 
 /// Longest run of one command, whatever it does.
-const COMMAND_DEADLINE: Duration = Duration::from_secs(60);
+const COMMAND_DEADLINE: Duration = Duration::from_secs(120);
 
 /// The program under test, with nothing of the caller's environment that it obeys.
 pub(crate) fn murmurate() -> Command {

@@ -7,7 +7,9 @@ use murmurate_crdt::edit::{EditError, Editor, PutOutcome, PutType};
 use murmurate_crdt::envelope::{Envelope, MESH_LEVEL, SignedEnvelope};
 use murmurate_crdt::id::{ActorId, DocumentId, Generation, Lane, MeshId, NodeId};
 use murmurate_crdt::key::parse_key;
+use murmurate_crdt::register::Register;
 use murmurate_crdt::render::Rendered;
+use murmurate_crdt::shown::Shown;
 
 pub(crate) const MESH: MeshId = MeshId([0x4d; 16]);
 
@@ -17,11 +19,14 @@ pub(crate) struct Replica {
     actor: ActorId,
     /// What the file was last rendered as, or taken in from.
     pub(crate) base: Rendered,
+    /// The render and the conflicts, kept in step.
+    pub(crate) shown: Shown,
     /// All changes written here.
     pub(crate) written: Vec<SignedEnvelope>,
     /// All changes that are in, in the order in which they came.
     pub(crate) known: Vec<SignedEnvelope>,
     time_ms: u64,
+    changes: u64,
 }
 
 impl Replica {
@@ -34,9 +39,11 @@ impl Replica {
             key,
             actor: ActorId([number + 1; 16]),
             base,
+            shown: Shown::default(),
             written: Vec::new(),
             known: Vec::new(),
             time_ms: 1_000,
+            changes: 0,
         }
     }
 
@@ -47,6 +54,7 @@ impl Replica {
 
     fn seal(&mut self, written: Option<Written>) {
         let Some(written) = written else { return };
+        self.touched(written.registers.clone());
         let envelope = Envelope {
             level: MESH_LEVEL,
             document: self.document.id().clone(),
@@ -155,7 +163,23 @@ impl Replica {
             if !version.includes(envelope.dot) {
                 self.known.push(envelope.clone());
             }
-            self.document.apply(envelope).unwrap();
+            let registers = self.document.apply(envelope).unwrap();
+            if !registers.is_empty() {
+                self.touched(registers);
+            }
+        }
+    }
+
+    /// The document took in a change: what is kept in step must be what comes out from scratch. Not after each change,
+    /// so that several are taken over at once too.
+    fn touched(&mut self, registers: Vec<Register>) {
+        self.shown.touch(registers);
+        self.changes += 1;
+        if self.changes % 3 != 0 {
+            let conflicts = self.shown.conflicts(&self.document);
+            let rendered = self.document.render();
+            assert_eq!(*conflicts, conflict::conflicts(&self.document, &rendered));
+            assert_eq!(*self.shown.rendered(&self.document), rendered);
         }
     }
 

@@ -13,10 +13,10 @@ use crate::connection::{Answer, Call, Connections, bad_answer};
 use crate::limits::{ANSWER_DEADLINE, WAIT_GRACE};
 use crate::socket::default_socket;
 use crate::types::{
-    AddFolder, AddIssuer, ApiError, Conflicts, Converged, CreateTicket, Deleted, Documents, Entry, File, FolderAdded,
-    FolderConfirmed, FolderRemoved, FolderStatus, Folders, IssuerAdded, Key, KeyStatus, Keys, Left, Members, Node,
-    NodeRevoked, PutResult, PutValue, ResolveConflict, Resolved, RevokeNode, Status, TicketCreated, TicketRevoked,
-    Tickets, Version,
+    AddFolder, AddIssuer, ApiError, Conflicts, Converged, Counters, CreateTicket, Deleted, Documents, Entry, File,
+    FolderAdded, FolderConfirmed, FolderRemoved, FolderStatus, Folders, IssuerAdded, Key, KeyStatus, Keys, Left,
+    Members, Node, NodeRevoked, PutResult, PutValue, ResolveConflict, Resolved, RevokeNode, Status, TicketCreated,
+    TicketRevoked, Tickets, Version,
 };
 use crate::watch::WatchRequest;
 
@@ -68,6 +68,14 @@ impl Mesh {
     /// See [`Mesh`].
     pub async fn status(&self) -> Result<Status, ApiError> {
         self.read("/v1/status", &[]).await
+    }
+
+    /// What the daemon has counted.
+    ///
+    /// # Errors
+    /// See [`Mesh`].
+    pub async fn counters(&self) -> Result<Counters, ApiError> {
+        self.read("/v1/counters", &[]).await
     }
 
     /// The hosts of the mesh.

@@ -96,8 +96,22 @@ mod tests {
 
     #[test]
     fn what_is_no_address_is_refused() {
-        for text in ["", "host", "host:", "host:0", "host:65536", ":1", "::1:7", "[host]:1", "[::1]", "a b:1", "a/b:1", "a:b:1", "[a:1", "fe80::1%eth0:1"]
-        {
+        for text in [
+            "",
+            "host",
+            "host:",
+            "host:0",
+            "host:65536",
+            ":1",
+            "::1:7",
+            "[host]:1",
+            "[::1]",
+            "a b:1",
+            "a/b:1",
+            "a:b:1",
+            "[a:1",
+            "fe80::1%eth0:1",
+        ] {
             assert!(text.parse::<PeerAddress>().is_err(), "{text:?}");
         }
     }

@@ -25,6 +25,7 @@ mod race;
 mod refusal;
 mod socket;
 mod tls;
+mod traffic;
 mod transport;
 
 pub use address::PeerAddress;
@@ -38,3 +39,4 @@ pub use network::{Network, NetworkConfig, NetworkHandle, StartError};
 pub use peer::Peer;
 pub use refusal::{PeerRefusal, RefuseReason};
 pub use tls::TlsError;
+pub use traffic::Traffic;

@@ -40,6 +40,7 @@ use crate::peer::Peer;
 use crate::refusal::{RefusalLog, RefuseReason, reason_of};
 use crate::socket;
 use crate::tls::{JOIN_ALPN, Note, SERVER_NAME, Tls, TlsError};
+use crate::traffic::Traffic;
 use crate::transport::{Transport, endpoint_config};
 
 /// What the network needs to know.
@@ -218,6 +219,12 @@ impl NetworkHandle {
     #[must_use]
     pub fn connected(&self) -> Vec<NodeId> {
         self.shared.registry.all().into_iter().map(|(peer, _)| peer).collect()
+    }
+
+    /// What went over the connections that are open now.
+    #[must_use]
+    pub fn traffic(&self) -> Traffic {
+        self.shared.registry.traffic()
     }
 
     /// Sends what is queued, then closes all connections and the socket. Takes at most about a second and a half.

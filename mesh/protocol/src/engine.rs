@@ -17,6 +17,7 @@
 //! - `Apply` comes once for each dot, in causal order, and only for changes signed by a member.
 //! - What is told to peers is durable here; what is asked for isn't applied here.
 //! - Every buffer has a limit; what doesn't fit is dropped and found again by anti-entropy.
+//! - Of a node whose revocation is known here, only what a member held before it knew is taken: see `revocation`.
 //! - Nothing waits for one peer: each has its own questions, and at most one read under way.
 
 use std::collections::BTreeMap;
@@ -133,11 +134,14 @@ impl Engine {
 
     fn connected(&mut self, ctx: &mut Context<'_>, peer: NodeId) {
         self.disconnected(ctx, peer);
+        if self.roster.is_revoked(peer) {
+            return self.refuse_revoked(ctx, peer);
+        }
         self.peers.connected(peer, ctx.now);
         self.say_hello(ctx, peer);
     }
 
-    fn disconnected(&mut self, ctx: &mut Context<'_>, peer: NodeId) {
+    pub(crate) fn disconnected(&mut self, ctx: &mut Context<'_>, peer: NodeId) {
         self.peers.disconnected(peer, ctx.now);
         self.pulls.remove(&peer);
         self.forget_reads(peer);
@@ -217,6 +221,7 @@ impl Engine {
         for peer in self.peers.neighbours() {
             let Some(session) = self.peers.session(peer) else { continue };
             let (congested_until, check_at) = (session.congested_until, session.check_at);
+            let roster_check_at = session.roster_check_at;
             if congested_until.is_some_and(|at| at <= now) {
                 self.congestion_ended(ctx, peer);
             }
@@ -226,6 +231,9 @@ impl Engine {
             if check_at.is_some_and(|at| at <= now) {
                 self.check(ctx, peer);
             }
+            if roster_check_at.is_some_and(|at| at <= now) {
+                self.check_roster(ctx, peer);
+            }
         }
         if self.round_at <= now {
             self.round(ctx);
@@ -234,7 +242,10 @@ impl Engine {
 
     /// Asks to be woken at the next timer, if that isn't what was asked for last.
     fn plan_wake(&mut self, ctx: &mut Context<'_>) {
-        let of_peers = self.peers.sessions().flat_map(|(_, session)| [session.congested_until, session.check_at]);
+        let of_peers = self
+            .peers
+            .sessions()
+            .flat_map(|(_, session)| [session.congested_until, session.check_at, session.roster_check_at]);
         let of_pulls = self.pulls.values().map(|pull| pull.retry_at);
         let next = of_peers.flatten().chain(of_pulls).chain(self.announce_at).fold(self.round_at, Duration::min);
         if self.wake_at != Some(next) {
@@ -248,10 +259,10 @@ impl Engine {
         self.last_request
     }
 
-    /// What is known of the other members, in the order of their ids.
+    /// What is known of the other members, in the order of their ids. Revoked nodes aren't among them.
     #[must_use]
     pub fn members(&self, now: Duration) -> Vec<Member> {
-        let states: Vec<_> = self.peers.states(now).collect();
+        let states: Vec<_> = self.peers.states(now, &self.roster).collect();
         states.into_iter().map(|(node, state, since)| self.member(node, state, since, now)).collect()
     }
 
@@ -266,6 +277,7 @@ impl Engine {
             state,
             since,
             connected: session.is_some(),
+            through: if session.is_some() { Vec::new() } else { self.peers.neighbours_of(node).collect() },
             in_step,
             out_of_step_since,
             lag_changes: summary.filter(|_| !in_step).map_or(0, |summary| self.index.lag_of(summary)),

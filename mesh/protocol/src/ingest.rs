@@ -1,4 +1,4 @@
-//! The way of a received change: read, author known, signed by it, fit, everything before it applied; then it is handed
+//! The way of a received change: read, author not revoked or vouched for, author known, signed by it, fit, everything before it applied; then it is handed
 //! out and relayed. What fails is dropped, waits, or is blocked; the blame falls on the signer, not on the relay.
 
 use std::sync::Arc;
@@ -43,10 +43,10 @@ impl Engine {
     /// far, be asked for.
     pub(crate) fn ingest(&mut self, ctx: &mut Context<'_>, arrival: Arrival) -> bool {
         let Arrival { envelope, from, .. } = &arrival;
-        if !self.index.takes(&envelope.document, envelope.dot) {
+        if !self.index.takes(&envelope.document, envelope.dot) || self.recent.is_same(envelope) == Some(true) {
             return false;
         }
-        if self.recent.is_same(envelope) == Some(true) {
+        if !self.is_vouched(&arrival) {
             return false;
         }
         let Some(key) = self.roster.key(envelope.author).copied() else {

@@ -20,6 +20,7 @@ mod peers;
 mod pull;
 mod push;
 mod recent;
+mod revocation;
 pub mod roster;
 mod serve;
 mod statements;

@@ -34,10 +34,10 @@ impl Engine {
 
     /// Takes in a statement from the store.
     pub(crate) fn loaded_statement(&mut self, ctx: &mut Context<'_>, statement: Statement) {
-        let digest = statement.digest();
+        let loaded = statement.clone();
         let Some(Inserted { added, dropped }) = self.insert(ctx, self.config.node, statement) else { return };
-        if added.is_empty() {
-            ctx.effect(Effect::Superseded { digest });
+        if self.roster.is_superseded(&loaded) {
+            ctx.effect(Effect::Superseded { digest: loaded.digest() });
         }
         dropped.into_iter().for_each(|digest| ctx.effect(Effect::Superseded { digest }));
         added.iter().for_each(|statement| self.stated(ctx, statement));
@@ -47,9 +47,10 @@ impl Engine {
     pub(crate) fn state(&mut self, ctx: &mut Context<'_>, peer: NodeId, statement: Statement) {
         let Some(Inserted { added, dropped }) = self.insert(ctx, peer, statement) else { return };
         for statement in added {
-            push::relay_statement(ctx, &self.peers, &statement, peer);
             ctx.effect(Effect::Stated { statement: statement.clone() });
+            // First, so that a revoked node isn't sent anything any more.
             self.stated(ctx, &statement);
+            push::relay_statement(ctx, &self.peers, &statement, peer);
         }
         dropped.into_iter().for_each(|digest| ctx.effect(Effect::Superseded { digest }));
     }
@@ -72,13 +73,19 @@ impl Engine {
     /// What follows from a statement that is in the roster now.
     fn stated(&mut self, ctx: &mut Context<'_>, statement: &Statement) {
         let node = statement.node();
-        if let Some(Fact::Admit { .. }) = statement.fact() {
-            if node != self.config.node {
-                self.peers.know(node, ctx.now);
-            }
-            for arrival in self.strangers.release(node) {
-                self.ingest(ctx, arrival);
-            }
+        match statement.fact() {
+            Some(Fact::Admit { .. }) => self.admitted(ctx, node),
+            Some(Fact::Revoke { .. }) => self.revoked(ctx, node),
+            _ => {}
+        }
+    }
+
+    fn admitted(&mut self, ctx: &mut Context<'_>, node: NodeId) {
+        if node != self.config.node && !self.roster.is_revoked(node) {
+            self.peers.know(node, ctx.now);
+        }
+        for arrival in self.strangers.release(node) {
+            self.ingest(ctx, arrival);
         }
     }
 }

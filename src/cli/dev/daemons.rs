@@ -19,7 +19,7 @@ const END_DEADLINE: Duration = Duration::from_secs(5);
 
 /// The running daemons. Those still there when this is dropped are killed.
 #[derive(Debug, Default)]
-pub(super) struct Daemons {
+pub(in crate::cli) struct Daemons {
     running: Vec<Daemon>,
 }
 
@@ -31,19 +31,24 @@ struct Daemon {
 
 impl Daemons {
     /// Starts a host's daemon, this very program.
-    pub(super) fn start(&mut self, host: &Host) -> Result<(), ApiError> {
+    pub(in crate::cli) fn start(&mut self, host: &Host) -> Result<(), ApiError> {
+        self.start_in(host, None)
+    }
+
+    /// The same in a network namespace.
+    pub(in crate::cli) fn start_in(&mut self, host: &Host, namespace: Option<&str>) -> Result<(), ApiError> {
         let what = format!("start the daemon of {}", host.name);
-        let process = spawn(host).map_err(|error| failure::io(&what, &error))?;
+        let process = spawn(host, namespace).map_err(|error| failure::io(&what, &error))?;
         self.running.push(Daemon { name: host.name.clone(), process });
         Ok(())
     }
 
-    pub(super) fn pid(&self, name: &str) -> Option<u32> {
+    pub(in crate::cli) fn pid(&self, name: &str) -> Option<u32> {
         self.running.iter().find(|daemon| daemon.name == name)?.process.id()
     }
 
     /// Fails if any daemon has ended.
-    pub(super) fn check(&mut self) -> Result<(), ApiError> {
+    pub(in crate::cli) fn check(&mut self) -> Result<(), ApiError> {
         for daemon in &mut self.running {
             if let Ok(Some(status)) = daemon.process.try_wait() {
                 return Err(ended(&daemon.name, status));
@@ -53,7 +58,7 @@ impl Daemons {
     }
 
     /// Waits until one ends, and says so. `None` when none is left.
-    pub(super) async fn next_end(&mut self) -> Option<String> {
+    pub(in crate::cli) async fn next_end(&mut self) -> Option<String> {
         if self.running.is_empty() {
             return None;
         }
@@ -65,7 +70,7 @@ impl Daemons {
     }
 
     /// Ends all: asked first, killed if they don't.
-    pub(super) async fn end(&mut self) {
+    pub(in crate::cli) async fn end(&mut self) {
         for daemon in &self.running {
             let pid = daemon.process.id().and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?));
             // One that has just ended needs no signal.
@@ -79,9 +84,17 @@ impl Daemons {
     }
 }
 
-fn spawn(host: &Host) -> std::io::Result<Child> {
+fn spawn(host: &Host, namespace: Option<&str>) -> std::io::Result<Child> {
     let log: File = OpenOptions::new().create(true).append(true).open(host.log())?;
-    let mut command = Command::new(env::current_exe()?);
+    let mut command = match namespace {
+        // `ip` becomes the daemon: it stays this process's child.
+        Some(namespace) => {
+            let mut command = Command::new("ip");
+            command.args(["netns", "exec", namespace]).arg(env::current_exe()?);
+            command
+        }
+        None => Command::new(env::current_exe()?),
+    };
     command.arg("up").arg("--settings").arg(host.settings());
     command.arg("--die-with-parent").arg(std::process::id().to_string());
     // Variables that set something for this command would set it for all daemons alike.

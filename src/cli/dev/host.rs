@@ -14,10 +14,10 @@ use crate::daemon::{ThrowawayHost, throwaway_mesh};
 
 /// One host of the mesh.
 #[derive(Debug)]
-pub(super) struct Host {
-    pub(super) name: String,
-    pub(super) dir: PathBuf,
-    pub(super) address: SocketAddr,
+pub(in crate::cli) struct Host {
+    pub(in crate::cli) name: String,
+    pub(in crate::cli) dir: PathBuf,
+    pub(in crate::cli) address: SocketAddr,
 }
 
 /// The settings file, as `settings::Settings` reads it.
@@ -32,19 +32,19 @@ struct File<'a> {
 }
 
 impl Host {
-    pub(super) fn folder(&self) -> PathBuf {
+    pub(in crate::cli) fn folder(&self) -> PathBuf {
         self.dir.join(FOLDER)
     }
 
-    pub(super) fn socket(&self) -> PathBuf {
+    pub(in crate::cli) fn socket(&self) -> PathBuf {
         self.dir.join("murmurate.sock")
     }
 
-    pub(super) fn log(&self) -> PathBuf {
+    pub(in crate::cli) fn log(&self) -> PathBuf {
         self.dir.join("daemon.log")
     }
 
-    pub(super) fn settings(&self) -> PathBuf {
+    pub(in crate::cli) fn settings(&self) -> PathBuf {
         self.dir.join("daemon.toml")
     }
 
@@ -58,7 +58,7 @@ impl Host {
 }
 
 /// Prepares hosts `host-1` to `host-N`. A directory that a former mesh of as many hosts left is used again.
-pub(super) fn prepare_all(dir: &Path, nodes: u16) -> Result<Vec<Host>, ApiError> {
+pub(in crate::cli) fn prepare_all(dir: &Path, nodes: u16) -> Result<Vec<Host>, ApiError> {
     let addresses = free_addresses(nodes).map_err(|error| failure::io("find free UDP ports on loopback", &error))?;
     let host = |(index, address)| {
         let name = format!("host-{}", index + 1);

@@ -9,9 +9,9 @@
 //!  DIR/host-K/murmurate.sock   its socket
 //! ```
 
-mod daemons;
-mod host;
-mod ready;
+pub(super) mod daemons;
+pub(super) mod host;
+pub(super) mod ready;
 
 use std::fs;
 use std::path::PathBuf;
@@ -135,14 +135,14 @@ fn program() -> String {
 }
 
 /// The signals that end it.
-struct Ends {
+pub(super) struct Ends {
     interrupt: Signal,
     terminate: Signal,
     hang_up: Signal,
 }
 
 impl Ends {
-    fn listen() -> Result<Self, ApiError> {
+    pub(super) fn listen() -> Result<Self, ApiError> {
         let listen = |kind| signal(kind).map_err(|error| failure::io("listen for signals", &error));
         Ok(Self {
             interrupt: listen(SignalKind::interrupt())?,
@@ -151,7 +151,7 @@ impl Ends {
         })
     }
 
-    async fn wait(&mut self) {
+    pub(super) async fn wait(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}

@@ -24,7 +24,7 @@ const ASK_EVERY: Duration = Duration::from_millis(20);
 const LOG_LINES: usize = 20;
 
 /// Waits until all are ready.
-pub(super) async fn wait(hosts: &[Host], daemons: &mut Daemons) -> Result<(), Stop> {
+pub(in crate::cli) async fn wait(hosts: &[Host], daemons: &mut Daemons) -> Result<(), Stop> {
     let deadline = Instant::now() + READY_DEADLINE;
     let mut meshes = Vec::new();
     for host in hosts {

@@ -70,7 +70,7 @@ impl Served {
     async fn error(&self, method: &str, path: &str, headers: &str, body: &str) -> (u16, ApiError) {
         let length = body.len();
         let head = format!(
-            "{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}content-length: {length}\r\n\r\n"
+            "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{headers}content-length: {length}\r\n\r\n"
         );
         let (status, json) = self.raw((head + body).as_bytes()).await;
         (status, serde_json::from_value::<ErrorReply>(json).unwrap().error)
@@ -133,6 +133,7 @@ fn answer_membership(request: MembershipRequest) {
 fn answer(request: Request) {
     match request {
         Request::Status { reply } => drop(reply.send(Err(ApiError::new(ErrorCode::Store, "what", "why", "try")))),
+        Request::Counters { reply } => drop(reply.send(Ok(Counters::default()))),
         Request::Members { reply } => drop(reply.send(Ok(Members { v: V1, members: Vec::new() }))),
         Request::Membership(request) => answer_membership(request),
         Request::FolderAdd { folder: AddFolder { name, dir, adopt }, reply } => {
@@ -338,7 +339,7 @@ async fn a_watch_goes_on_where_it_was() {
 async fn the_event_id_is_the_resume_token() {
     let served = Served::start();
     let mut stream = served.connect().await;
-    let request = "GET /v1/watch?prefix=k HTTP/1.1\r\nhost: x\r\nlast-event-id: 7\r\nconnection: close\r\n\r\n";
+    let request = "GET /v1/watch?prefix=k HTTP/1.1\r\nhost: localhost\r\nlast-event-id: 7\r\nconnection: close\r\n\r\n";
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     timeout(PATIENCE, stream.read_to_string(&mut answer)).await.unwrap().unwrap();
@@ -406,7 +407,7 @@ async fn a_body_beyond_the_limit_is_refused_however_it_comes() {
         chunked.extend_from_slice(b"\r\n");
     }
     for rest in [said, chunked] {
-        let mut request = b"PUT /v1/file?doc=a/b HTTP/1.1\r\nhost: x\r\nconnection: close\r\n".to_vec();
+        let mut request = b"PUT /v1/file?doc=a/b HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n".to_vec();
         request.extend_from_slice(&rest);
         let mut stream = served.connect().await;
         let (mut reader, mut writer) = stream.split();
@@ -489,7 +490,8 @@ async fn a_kept_connection_that_the_daemon_closed_is_no_error() {
 #[tokio::test]
 async fn the_page_that_describes_the_api_names_every_route_and_no_other() {
     let served = Served::start();
-    let (status, page) = served.raw(b"GET /v1/openapi.json HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+    let (status, page) =
+        served.raw(b"GET /v1/openapi.json HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await;
     assert_eq!(status, 200);
     let paths = page["paths"].as_object().unwrap();
     let described: BTreeSet<_> = paths.keys().map(String::as_str).collect();
@@ -500,7 +502,9 @@ async fn the_page_that_describes_the_api_names_every_route_and_no_other() {
     for (path, methods) in paths.iter().filter(|(path, _)| *path != "/v1/watch") {
         for method in methods.as_object().unwrap().keys() {
             let method = method.to_uppercase();
-            let head = format!("{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
+            let head = format!(
+                "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+            );
             let (_, answer) = served.raw(head.as_bytes()).await;
             assert_ne!(answer["error"]["code"], "E_NO_ROUTE", "{method} {path}");
         }

@@ -13,7 +13,8 @@ use std::time::Duration;
 use murmurate_crdt::clock::VersionVector;
 use murmurate_crdt::envelope::SignedEnvelope;
 use murmurate_crdt::id::DocumentId;
-use murmurate_net::environment::Environment;
+use murmurate_net::environment::{Blocking, Environment};
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use super::actor::RuntimeRecord;
@@ -112,8 +113,15 @@ impl Commits {
         let (queue, items) = mpsc::channel(QUEUED_ITEMS);
         // One batch is under way and one outcome waits: more can't be.
         let (outcomes, outcome_receiver) = mpsc::channel(2);
-        let worker = Worker { environment: environment.clone(), store, record: Arc::new(record), outcomes };
-        tokio::spawn(worker.run(items));
+        let worker = Worker { store, record, outcomes };
+        match environment.blocking {
+            // A thread of its own: each batch would be handed to another one and back.
+            Blocking::Threads => {
+                let runtime = Handle::current();
+                drop(tokio::task::spawn_blocking(move || runtime.block_on(worker.run(items))));
+            }
+            Blocking::Inline => drop(tokio::spawn(worker.run(items))),
+        }
         (Self { queue: Outbox::new(queue), unfinished: 0 }, outcome_receiver)
     }
 
@@ -145,9 +153,8 @@ impl Commits {
 }
 
 struct Worker {
-    environment: Environment,
     store: Arc<dyn Store>,
-    record: Arc<RuntimeRecord>,
+    record: RuntimeRecord,
     outcomes: mpsc::Sender<Outcome>,
 }
 
@@ -156,9 +163,9 @@ impl Worker {
         while let Some(first) = items.recv().await {
             let mut items = collect(first, &mut items).await;
             let own = items.iter().any(|item| item.own && !item.changes.is_empty());
-            let batch = Arc::new(take_batch(&mut items));
+            let batch = take_batch(&mut items);
             let outcome = loop {
-                match self.commit(&batch, own).await {
+                match self.commit(&batch, own) {
                     Err(StoreError::Full { .. }) => {
                         if self.outcomes.send(stalled(&mut items)).await.is_err() {
                             return;
@@ -174,20 +181,15 @@ impl Worker {
         }
     }
 
-    async fn commit(&self, batch: &Arc<Batch>, own: bool) -> Result<(), StoreError> {
-        let (store, record, batch) = (self.store.clone(), self.record.clone(), batch.clone());
-        self.environment
-            .blocking(move || {
-                let committed = store.commit(&batch)?;
-                if own && let Err(error) = record.advance(committed.last_apply_index) {
-                    // The record on disk is behind, not ahead: the next start goes on with this actor only if that is
-                    // still safe. A restored backup could slip through, so nothing of it is kept.
-                    tracing::error!(%error, "the runtime directory's record can't be written; it is removed");
-                    record.remove();
-                }
-                Ok(())
-            })
-            .await
+    fn commit(&self, batch: &Batch, own: bool) -> Result<(), StoreError> {
+        let committed = self.store.commit(batch)?;
+        if own && let Err(error) = self.record.advance(committed.last_apply_index) {
+            // The record on disk is behind, not ahead: the next start goes on with this actor only if that is still
+            // safe. A restored backup could slip through, so nothing of it is kept.
+            tracing::error!(%error, "the runtime directory's record can't be written; it is removed");
+            self.record.remove();
+        }
+        Ok(())
     }
 }
 

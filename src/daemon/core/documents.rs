@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use murmurate_crdt::clock::Dot;
-use murmurate_crdt::conflict::{self, Conflict};
+use murmurate_crdt::conflict::Conflict;
 use murmurate_crdt::document::{ApplyError, Document, LoadError};
 use murmurate_crdt::envelope::SignedEnvelope;
 use murmurate_crdt::id::DocumentId;
 use murmurate_crdt::register::Register;
 use murmurate_crdt::render::Rendered;
+use murmurate_crdt::shown::Shown;
 
 use crate::daemon::store::{Store, StoreError};
 
@@ -45,8 +46,7 @@ impl From<StoreError> for DocumentError {
 #[derive(Debug)]
 pub(crate) struct Loaded {
     pub(crate) document: Document,
-    rendered: Option<Arc<Rendered>>,
-    conflicts: Option<Arc<Vec<Conflict>>>,
+    shown: Shown,
     /// Changes that are applied but not on disk yet.
     pending: Vec<SignedEnvelope>,
     used: u64,
@@ -55,28 +55,24 @@ pub(crate) struct Loaded {
 
 impl Loaded {
     fn new(document: Document, since_snapshot: usize) -> Self {
-        Self { document, rendered: None, conflicts: None, pending: Vec::new(), used: 0, since_snapshot }
+        Self { document, shown: Shown::default(), pending: Vec::new(), used: 0, since_snapshot }
     }
 
     /// What the document's file should be now.
     pub(crate) fn rendered(&mut self) -> Arc<Rendered> {
-        let document = &self.document;
-        self.rendered.get_or_insert_with(|| Arc::new(document.render())).clone()
+        self.shown.rendered(&self.document)
     }
 
     /// The document's open conflicts.
     pub(crate) fn conflicts(&mut self) -> Arc<Vec<Conflict>> {
-        let rendered = self.rendered();
-        let document = &self.document;
-        self.conflicts.get_or_insert_with(|| Arc::new(conflict::conflicts(document, &rendered))).clone()
+        self.shown.conflicts(&self.document)
     }
 
     /// Takes note of a change that was just written or applied, and isn't on disk yet.
-    pub(crate) fn changed(&mut self, envelope: SignedEnvelope) {
+    pub(crate) fn changed(&mut self, envelope: SignedEnvelope, registers: Vec<Register>) {
         self.pending.push(envelope);
         self.since_snapshot += 1;
-        self.rendered = None;
-        self.conflicts = None;
+        self.shown.touch(registers);
     }
 
     /// A new snapshot, when so many changes came since the last one that it is worth it.
@@ -131,14 +127,14 @@ impl Documents {
     }
 
     /// Applies a change of another host.
-    pub(crate) fn apply(&mut self, envelope: &SignedEnvelope) -> Result<Vec<Register>, DocumentError> {
+    pub(crate) fn apply(&mut self, envelope: &SignedEnvelope) -> Result<(), DocumentError> {
         let loaded = self.get_for_change(&envelope.document)?;
         match loaded.document.apply(envelope) {
             Ok(registers) => {
                 if !registers.is_empty() {
-                    loaded.changed(envelope.clone());
+                    loaded.changed(envelope.clone(), registers);
                 }
-                Ok(registers)
+                Ok(())
             }
             Err(error) => {
                 if !error.left_document_intact() {

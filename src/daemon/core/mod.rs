@@ -15,11 +15,13 @@ mod answer;
 mod commits;
 mod documents;
 mod folders;
+mod former_bases;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
 mod link;
 pub(crate) mod membership;
 mod outbox;
+mod puts;
 mod saves;
 mod view;
 mod watches;
@@ -37,6 +39,7 @@ use murmurate_crdt::document::Written;
 use murmurate_crdt::edit::Editor;
 use murmurate_crdt::envelope::{Envelope, MESH_LEVEL, SignedEnvelope};
 use murmurate_crdt::id::{DocumentId, Generation, MeshId, NodeId};
+use murmurate_crdt::register::Register;
 use murmurate_net::environment::Environment;
 use murmurate_net::{NetworkEvent, NetworkEvents, NetworkHandle};
 use murmurate_protocol::{Engine, Event, Statement};
@@ -48,6 +51,7 @@ use self::documents::Documents;
 use self::folders::{Folder, Folders, Slot};
 use self::membership::{Ended, Membership, Renewed, Standing};
 use self::outbox::Outbox;
+use self::puts::OpenPuts;
 use self::watches::Watches;
 use crate::daemon::files::{FileCommand, FileEvent, Ticket};
 use crate::daemon::request::{CoreEnd, Request};
@@ -129,6 +133,8 @@ pub(crate) struct Core {
     ended: Option<Ended>,
     commits: Commits,
     watches: Watches,
+    /// Puts of this turn that wait for company.
+    puts: BTreeMap<DocumentId, OpenPuts>,
     /// Documents that changed since the last flush.
     dirty: BTreeSet<DocumentId>,
     /// Files to look at again at a time.
@@ -177,6 +183,7 @@ impl Core {
             ended: None,
             commits,
             watches: Watches::default(),
+            puts: BTreeMap::new(),
             dirty: BTreeSet::new(),
             retries: BTreeMap::new(),
             joining: BTreeMap::new(),
@@ -285,6 +292,7 @@ impl Core {
                 let Some(ready) = poll(&mut inputs, &mut done) else { break };
                 self.take(ready).await;
             }
+            self.write_puts().await;
             // Here, too: under a load that never pauses nothing else would let the time pass.
             self.take_time().await;
             self.flush().await;
@@ -320,6 +328,10 @@ impl Core {
     }
 
     async fn take(&mut self, ready: Ready) {
+        // What becomes durable changes no document; everything else may.
+        if !matches!(ready, Ready::Request(Request::Put { .. }) | Ready::Done(_)) {
+            self.write_puts().await;
+        }
         match ready {
             Ready::Request(request) => self.answer(request).await,
             Ready::Network(event) => self.take_network(event).await,
@@ -411,16 +423,16 @@ impl Core {
             change: written.change,
         }
         .sign(self.identity.mesh, &self.identity.key);
-        self.mark_changed(document, &envelope);
+        self.mark_changed(document, &envelope, written.registers);
         let mut item = Item { changes: vec![envelope], states, own: true, urgent: true, then, ..Item::default() };
         item.states.extend(self.actor_state.take());
         self.commits.push(item);
     }
 
     /// Takes note that a document has one more change, not durable yet.
-    fn mark_changed(&mut self, document: &DocumentId, envelope: &SignedEnvelope) {
+    fn mark_changed(&mut self, document: &DocumentId, envelope: &SignedEnvelope, registers: Vec<Register>) {
         if let Ok(loaded) = self.documents.get(document) {
-            loaded.changed(envelope.clone());
+            loaded.changed(envelope.clone(), registers);
         }
         self.dirty.insert(document.clone());
     }
@@ -449,6 +461,7 @@ impl Core {
         tokio::pin!(deadline);
         while !self.commits.is_idle() {
             tokio::select! {
+                biased;
                 Some(all) = done.recv() => self.take_done(all).await,
                 () = self.commits.outbox().room() => self.commits.outbox().pump(),
                 () = &mut deadline => {

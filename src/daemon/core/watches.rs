@@ -34,6 +34,17 @@ pub(super) struct Watches {
     before: BTreeMap<DocumentId, Shown>,
 }
 
+impl Watches {
+    /// Whether anybody watches keys of the document.
+    fn concern(&self, document: &DocumentId) -> bool {
+        if self.watches.is_empty() {
+            return false;
+        }
+        let keys = format!("{}#", murmurate_crdt::key::percent_encoded(document.as_str()));
+        self.watches.iter().any(|watch| keys.starts_with(&watch.prefix) || watch.prefix.starts_with(&keys))
+    }
+}
+
 /// One difference between what was shown and what is.
 struct Difference {
     kind: EventKind,
@@ -45,7 +56,7 @@ struct Difference {
 impl Core {
     /// Remembers what a document shows, before it changes.
     pub(super) fn tell_watchers_before(&mut self, document: &DocumentId) {
-        if self.watches.watches.is_empty() || self.watches.before.contains_key(document) {
+        if self.watches.before.contains_key(document) || !self.watches.concern(document) {
             return;
         }
         let shown = self.shown(document);

@@ -178,6 +178,8 @@ error_codes! {
     Timeout = "E_TIMEOUT", Timeout;
     /// The hosts weren't in step in time.
     NotConverged = "E_NOT_CONVERGED", Timeout;
+    /// There is no connection with a host that others reach.
+    NoLink = "E_NO_LINK", Failed;
     /// The daemon isn't there.
     Unreachable = "E_UNREACHABLE", Unreachable;
     /// The daemon is ending.

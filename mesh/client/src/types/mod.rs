@@ -1,6 +1,7 @@
 //! The JSON documents of the local API. Within version 1 they may gain fields, and never lose or change one.
 
 mod conflicts;
+mod counters;
 mod entries;
 mod error;
 mod folders;
@@ -16,6 +17,7 @@ mod wait;
 mod watch;
 
 pub use conflicts::{Conflict, ConflictKind, ConflictPart, ConflictValue, Conflicts, Resolved};
+pub use counters::{Counters, NetworkCounters};
 pub use entries::{Deleted, Document, Documents, Entry, File, Key, Keys, PutResult};
 pub use error::{ApiError, ErrorCode, ErrorReply, Exit};
 pub use folders::{

@@ -115,6 +115,7 @@ impl Greeting<'_> {
             + limits::GREETING_TIMEOUT
             + self.connection.rtt().saturating_mul(limits::GREETING_ROUND_TRIPS);
         let result = tokio::select! {
+            biased;
             result = self.exchange() => result,
             error = self.connection.closed() => Err(GreetingError::Lost(error)),
             () = sleep_until(deadline) => Err(GreetingError::TimedOut),

@@ -15,6 +15,7 @@ use super::greeting::Instance;
 use super::queue::SendQueues;
 use crate::close::{self, CloseCode};
 use crate::limits;
+use crate::traffic::Traffic;
 
 /// Resolves when the connection's last event was handed over.
 pub(crate) type Gone = watch::Receiver<()>;
@@ -123,6 +124,13 @@ impl Registry {
         let entries = self.lock();
         let open = entries.iter().filter(|(_, entry)| entry.is_open());
         open.map(|(peer, entry)| (*peer, Arc::clone(&entry.queues))).collect()
+    }
+
+    /// What went over all open connections.
+    pub(crate) fn traffic(&self) -> Traffic {
+        let mut all = Traffic::default();
+        self.lock().values().filter(|entry| entry.is_open()).for_each(|entry| all += Traffic::of(&entry.connection));
+        all
     }
 
     /// Told after each change.

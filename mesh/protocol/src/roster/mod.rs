@@ -18,6 +18,8 @@ mod limits;
 mod set;
 mod signer;
 mod statement;
+#[cfg(test)]
+mod tests;
 mod views;
 
 use ed25519_dalek::VerifyingKey;

@@ -119,6 +119,12 @@ impl Roster {
         latest.and_then(|digest| self.statements.get(digest)).is_some_and(|latest| latest.rank() >= statement.rank())
     }
 
+    /// Whether a later statement counts in its place.
+    #[must_use]
+    pub fn is_superseded(&self, statement: &Statement) -> bool {
+        self.is_outdone(statement) && !self.statements.contains_key(&statement.digest())
+    }
+
     /// Takes the place of the statement of that kind about that node, if there is one.
     fn replace(&mut self, statement: Statement, inserted: &mut Inserted) {
         let digest = statement.digest();

@@ -29,9 +29,12 @@ pub const SIGNATURE_CONTEXT: &[u8] = b"murmurate statement 1\0";
 const SIGNATURE_BYTES: usize = 64;
 
 /// A signed statement about a node of the mesh, as it travels and is stored. Not necessarily verified: that is
-/// [`super::Roster::insert`]'s.
+/// [`super::Roster::insert`]'s. Copies share their bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Statement {
+pub struct Statement(Arc<Content>);
+
+#[derive(Debug, PartialEq, Eq)]
+struct Content {
     bytes: Arc<[u8]>,
     digest: Hash,
     mesh: MeshId,
@@ -88,46 +91,46 @@ impl Statement {
         }
         let fact = Fact::decode(kind, node, order, payload, &proof)?;
         let digest = Sha256::digest(&bytes).into();
-        Ok(Self { bytes, digest, mesh, kind, node, order, fact, proof })
+        Ok(Self(Arc::new(Content { bytes, digest, mesh, kind, node, order, fact, proof })))
     }
 
     /// What it says; `None` for a kind of statement that this build doesn't know.
     #[must_use]
     pub fn fact(&self) -> Option<&Fact> {
-        self.fact.as_ref()
+        self.0.fact.as_ref()
     }
 
     /// The node that it is about.
     #[must_use]
     pub fn node(&self) -> NodeId {
-        self.node
+        self.0.node
     }
 
     /// Who signed it, as it says.
     #[must_use]
     pub fn signed_by(&self) -> SignedBy {
-        self.proof.signed_by()
+        self.0.proof.signed_by()
     }
 
     /// The bytes as they travel, signature included.
     #[must_use]
     pub fn bytes(&self) -> &Arc<[u8]> {
-        &self.bytes
+        &self.0.bytes
     }
 
     /// Its name in the roster: the SHA-256 of its bytes.
     #[must_use]
     pub fn digest(&self) -> Hash {
-        self.digest
+        self.0.digest
     }
 
     pub(super) fn kind(&self) -> u8 {
-        self.kind
+        self.0.kind
     }
 
     /// What decides between two of one kind about one node.
     pub(super) fn rank(&self) -> (u64, Hash) {
-        (self.order, self.digest)
+        (self.0.order, self.0.digest)
     }
 
     /// Checks the signatures; a grant whose digest is `verified` isn't checked again.
@@ -137,15 +140,15 @@ impl Statement {
         roots: &Roots,
         verified: &dyn Fn(&Hash) -> bool,
     ) -> Result<(), StatementError> {
-        if self.mesh != mesh {
-            return Err(StatementError::OtherMesh(self.mesh));
+        if self.0.mesh != mesh {
+            return Err(StatementError::OtherMesh(self.0.mesh));
         }
-        match &self.proof {
+        match &self.0.proof {
             Proof::Authority => self.verify_signature(&roots.authority),
             Proof::Recovery => self.verify_signature(&roots.recovery),
             Proof::Own(key) => self.verify_signature(key),
             Proof::Issuer(grant) => {
-                if !verified(&grant.statement.digest) {
+                if !verified(&grant.statement.digest()) {
                     grant.statement.verify(mesh, roots, &|_| false)?;
                 }
                 self.verify_signature(&grant.key)
@@ -154,13 +157,13 @@ impl Statement {
     }
 
     fn verify_signature(&self, key: &VerifyingKey) -> Result<(), StatementError> {
-        let (body, signature) = self.bytes.split_at(self.bytes.len() - SIGNATURE_BYTES);
+        let (body, signature) = self.0.bytes.split_at(self.0.bytes.len() - SIGNATURE_BYTES);
         let signature = Signature::from_slice(signature).map_err(|_| StatementError::BadSignature)?;
         key.verify_strict(&[SIGNATURE_CONTEXT, body].concat(), &signature).map_err(|_| StatementError::BadSignature)
     }
 }
 
-fn sign(key: &SigningKey, mut body: Vec<u8>) -> Vec<u8> {
+pub(super) fn sign(key: &SigningKey, mut body: Vec<u8>) -> Vec<u8> {
     let signature = key.sign(&[SIGNATURE_CONTEXT, &body].concat());
     body.extend_from_slice(&signature.to_bytes());
     body

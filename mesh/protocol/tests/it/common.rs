@@ -4,7 +4,8 @@ use ed25519_dalek::SigningKey;
 use murmurate_crdt::clock::Dot;
 use murmurate_crdt::envelope::{Envelope, SignedEnvelope};
 use murmurate_crdt::id::{ActorId, DocumentId, Generation, Lane, MeshId, NodeId, Writer};
-use murmurate_protocol::{Config, Engine, Event, Fact, Roots, Signer, Statement};
+use murmurate_protocol::message::Message;
+use murmurate_protocol::{Config, Effect, Engine, Event, Fact, Own, Roots, Signer, Statement, Trouble};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use std::sync::LazyLock;
@@ -45,6 +46,46 @@ fn identity(number: u8) -> Identity {
 pub(crate) fn admit(authority: &SigningKey, key: &SigningKey, name: &str) -> Statement {
     let fact = Fact::Admit { key: key.verifying_key(), name: name.to_owned(), issued_ms: 1_700_000_000_000 };
     Statement::new(MESH, Signer::Authority(authority), &fact).unwrap()
+}
+
+/// What the authority states.
+pub(crate) fn state(fact: &Fact) -> Statement {
+    Statement::new(MESH, Signer::Authority(&authority()), fact).unwrap()
+}
+
+/// The key with which the `number`-th member signs if it is an issuer.
+pub(crate) fn issuer_key(number: u8) -> SigningKey {
+    SigningKey::from_bytes(&[number + 100; 32])
+}
+
+/// The statement that makes the `number`-th member an issuer.
+pub(crate) fn grant(number: u8) -> Statement {
+    let (node, key) = (node(number), issuer_key(number).verifying_key());
+    state(&Fact::Issuer { node, key, certificate: b"certificate".to_vec(), issued_ms: 1_700_000_000_000 })
+}
+
+/// What the `number`-th member states as an issuer.
+pub(crate) fn issue(number: u8, fact: &Fact) -> Statement {
+    let (key, grant) = (issuer_key(number), grant(number));
+    Statement::new(MESH, Signer::Issuer { key: &key, grant: &grant }, fact).unwrap()
+}
+
+/// The revocation of the `number`-th member.
+pub(crate) fn revoke(number: u8) -> Fact {
+    Fact::Revoke { node: node(number), reason: "stolen".to_owned(), issued_ms: 1_700_000_000_000 }
+}
+
+/// What the `number`-th member says of itself.
+pub(crate) fn own(number: u8, sequence: u64, left: bool) -> Statement {
+    let own = Own {
+        key: key(number).verifying_key(),
+        sequence,
+        addresses: vec![format!("host-{number}:{}", 7_000 + sequence % 1_000)],
+        issuer_key: issuer_key(number).verifying_key(),
+        left,
+        version: "0.2.0".to_owned(),
+    };
+    Statement::new(MESH, Signer::Own(&key(number)), &Fact::Own(own)).unwrap()
 }
 
 /// The key of the `number`-th member.
@@ -123,7 +164,45 @@ impl Node {
         node
     }
 
-    pub(crate) fn handle(&mut self, now_ms: u64, event: Event) -> Vec<murmurate_protocol::Effect> {
+    pub(crate) fn handle(&mut self, now_ms: u64, event: Event) -> Vec<Effect> {
         self.engine.handle(Duration::from_millis(now_ms), &mut self.rng, event)
     }
+}
+
+pub(crate) fn received(peer: u8, message: &Message) -> Event {
+    Event::Received { peer: node(peer), frame: message.encode() }
+}
+
+pub(crate) fn pushed(peer: u8, envelopes: &[&SignedEnvelope]) -> Event {
+    let envelopes = envelopes.iter().map(|envelope| envelope.bytes().clone()).collect();
+    received(peer, &Message::Changes { request: 0, envelopes })
+}
+
+pub(crate) fn applied(effects: &[Effect]) -> Vec<Dot> {
+    let dots = effects.iter().filter_map(|effect| match effect {
+        Effect::Apply { envelope, .. } => Some(envelope.dot),
+        _ => None,
+    });
+    dots.collect()
+}
+
+/// What is sent, in order.
+pub(crate) fn sent(effects: &[Effect]) -> Vec<(NodeId, Message)> {
+    let frames = effects.iter().filter_map(|effect| match effect {
+        Effect::Send { peer, frame, .. } => Some((*peer, Message::decode(frame).unwrap().unwrap())),
+        _ => None,
+    });
+    frames.collect()
+}
+
+pub(crate) fn troubles(effects: &[Effect]) -> Vec<&Trouble> {
+    let troubles = effects.iter().filter_map(|effect| match effect {
+        Effect::Trouble(trouble) => Some(trouble),
+        _ => None,
+    });
+    troubles.collect()
+}
+
+pub(crate) fn connect(host: &mut Node, peer: u8) -> Vec<Effect> {
+    host.handle(0, Event::PeerConnected { peer: node(peer) })
 }

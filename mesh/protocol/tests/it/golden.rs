@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use murmurate_crdt::clock::{Range, VersionVector};
 use murmurate_crdt::id::{Generation, Lane, NodeId};
 use murmurate_protocol::message::{BUCKETS, DocumentVector, Message};
-use murmurate_protocol::{DocumentRanges, FolderSummary, Statement, Summary};
+use murmurate_protocol::{DocumentRanges, Fact, FolderSummary, Signer, Statement, Summary};
 
 use crate::common;
 
@@ -89,8 +89,24 @@ fn golden_messages_are_written_and_read_as_before() {
     }
 }
 
+/// One of each kind, by each signer.
+fn statements() -> Vec<(&'static str, Statement)> {
+    let renew = Fact::Renew { node: common::node(1), not_after_ms: 1_702_592_000_000, issued_ms: 1_700_000_000_000 };
+    let recovery = common::recovery();
+    let revoke = Statement::new(common::MESH, Signer::Recovery(&recovery), &common::revoke(1)).unwrap();
+    vec![
+        ("statement_admit", common::admission(1)),
+        ("statement_renew", common::issue(0, &renew)),
+        ("statement_revoke", revoke),
+        ("statement_issuer", common::grant(0)),
+        ("statement_own", common::own(1, 300, false)),
+    ]
+}
+
 #[test]
-fn the_golden_statement_is_written_and_read_as_before() {
-    let bytes = check("statement_admit", common::admission(1).bytes());
-    assert_eq!(Statement::decode(bytes), Ok(common::admission(1)));
+fn golden_statements_are_written_and_read_as_before() {
+    for (name, statement) in statements() {
+        let bytes = check(name, statement.bytes());
+        assert_eq!(Statement::decode(bytes), Ok(statement), "{name}");
+    }
 }

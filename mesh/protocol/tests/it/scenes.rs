@@ -4,49 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use murmurate_crdt::clock::{Dot, VersionVector};
-use murmurate_crdt::envelope::SignedEnvelope;
-use murmurate_crdt::id::{Generation, NodeId};
+use murmurate_crdt::id::Generation;
 use murmurate_protocol::message::Message;
 use murmurate_protocol::{Effect, Event, Held, MemberState, Trouble};
 
-use crate::common::{self, Node, change, config, document, dot, node};
+use crate::common::{
+    self, Node, applied, change, config, connect, document, dot, node, pushed, received, sent, troubles,
+};
 use crate::mesh::Mesh;
 
 const APP: &str = "web/app.toml";
-
-fn received(peer: u8, message: &Message) -> Event {
-    Event::Received { peer: node(peer), frame: message.encode() }
-}
-
-fn pushed(peer: u8, envelopes: &[&SignedEnvelope]) -> Event {
-    let envelopes = envelopes.iter().map(|envelope| envelope.bytes().clone()).collect();
-    received(peer, &Message::Changes { request: 0, envelopes })
-}
-
-fn applied(effects: &[Effect]) -> Vec<Dot> {
-    let dots = effects.iter().filter_map(|effect| match effect {
-        Effect::Apply { envelope, .. } => Some(envelope.dot),
-        _ => None,
-    });
-    dots.collect()
-}
-
-/// What is sent, in order.
-fn sent(effects: &[Effect]) -> Vec<(NodeId, Message)> {
-    let frames = effects.iter().filter_map(|effect| match effect {
-        Effect::Send { peer, frame, .. } => Some((*peer, Message::decode(frame).unwrap().unwrap())),
-        _ => None,
-    });
-    frames.collect()
-}
-
-fn troubles(effects: &[Effect]) -> Vec<&Trouble> {
-    let troubles = effects.iter().filter_map(|effect| match effect {
-        Effect::Trouble(trouble) => Some(trouble),
-        _ => None,
-    });
-    troubles.collect()
-}
 
 fn equivocated(effects: &[Effect]) -> Vec<usize> {
     let found = effects.iter().filter_map(|effect| match effect {
@@ -54,10 +21,6 @@ fn equivocated(effects: &[Effect]) -> Vec<usize> {
         _ => None,
     });
     found.collect()
-}
-
-fn connect(host: &mut Node, peer: u8) -> Vec<Effect> {
-    host.handle(0, Event::PeerConnected { peer: node(peer) })
 }
 
 #[test]

@@ -3,14 +3,15 @@
 use murmurate_client::types::{ApiError, Deleted, ErrorCode, PutResult, ValueType};
 use murmurate_crdt::clock::Dot;
 use murmurate_crdt::document::Written;
-use murmurate_crdt::edit::{Editor, PutOutcome, PutType};
+use murmurate_crdt::edit::{Editor, PutOutcome, PutPlan, PutType};
 use murmurate_crdt::id::{DocumentId, Lane};
-use murmurate_crdt::key::{Address, Found, Lookup};
+use murmurate_crdt::key::{self, Address, Found};
 
 use super::{no_document, no_edit, not_durable, not_found, parse};
 use crate::daemon::core::Core;
 use crate::daemon::core::commits::{Item, Then};
 use crate::daemon::core::documents::Loaded;
+use crate::daemon::core::puts::PlannedPut;
 use crate::daemon::core::view;
 use crate::daemon::request::{Caller, Reply};
 
@@ -32,18 +33,49 @@ enum Made {
 impl Core {
     pub(super) async fn put(&mut self, put: Put, reply: Reply<PutResult>) {
         let what = format!("put {}", put.address);
-        let editor = self.editor(put.caller.user.clone());
-        let made =
-            parse(&put.address).and_then(|address| Ok((self.make_put(&what, &address, &put, &editor)?, address)));
-        let (made, address) = match made {
-            Ok(made) => made,
+        let address = match parse(&put.address) {
+            Ok(address) => address,
             Err(error) => return drop(reply.send(Err(error))),
         };
+        let mut plan = self.plan_put(&what, &address, &put);
+        if self.must_wait(&address.document, &put, &plan) {
+            self.write_puts_to(&address.document).await;
+            plan = self.plan_put(&what, &address, &put);
+        }
         let key = view::key_of(&address);
-        self.finish_put(what, address.document, key, made, &editor, reply).await;
+        match plan {
+            Ok(PutPlan::Replace { register, cell }) => {
+                let (user, bytes) = (put.caller.user, put.value.len());
+                let planned = PlannedPut { what, key, user, register, cell, bytes, reply };
+                self.open_put(address.document, planned).await;
+            }
+            Ok(PutPlan::Unchanged { dot, .. }) => {
+                let editor = self.editor(put.caller.user);
+                self.finish_put(what, address.document, key, Made::Present(dot), &editor, reply).await;
+            }
+            Ok(PutPlan::Insert) => {
+                let editor = self.editor(put.caller.user.clone());
+                match self.insert(&what, &address, &put, &editor) {
+                    Ok(made) => self.finish_put(what, address.document, key, made, &editor, reply).await,
+                    Err(error) => drop(reply.send(Err(error))),
+                }
+            }
+            Err(error) => drop(reply.send(Err(error))),
+        }
     }
 
-    fn make_put(&mut self, what: &str, address: &Address, put: &Put, editor: &Editor) -> Result<Made, ApiError> {
+    /// Whether the document's open puts have to be written before this one can be planned.
+    fn must_wait(&self, document: &DocumentId, put: &Put, plan: &Result<PutPlan, ApiError>) -> bool {
+        match plan {
+            Ok(PutPlan::Replace { register, .. } | PutPlan::Unchanged { register, .. }) => {
+                self.must_follow(document, &put.caller.user, register)
+            }
+            // What it finds may be different with them.
+            Ok(PutPlan::Insert) | Err(_) => self.has_open_puts(document),
+        }
+    }
+
+    fn plan_put(&mut self, what: &str, address: &Address, put: &Put) -> Result<PutPlan, ApiError> {
         if address.key.is_empty() {
             let why = "the address has no key";
             return Err(ApiError::new(ErrorCode::BadAddress, what, why, "put DOC#KEY VALUE, or put DOC @FILE"));
@@ -52,13 +84,20 @@ impl Core {
         let rendered = loaded.rendered();
         if let Some(expect) = &put.expect {
             let present = rendered.file().and_then(|file| {
-                let Found::Here(path) = Lookup::new(&file.tree).find(&address.key) else { return None };
+                let Found::Here(path) = key::find(&file.tree, &address.key) else { return None };
                 view::dot_at(&loaded.document, &file.epoch, &path)
             });
             check_version(what, expect, present)?;
         }
-        let put_type = put_type(put.kind);
-        let outcome = loaded.document.put(&rendered, &address.key, &put.value, put_type, editor);
+        let plan = loaded.document.plan_put(&rendered, &address.key, &put.value, put_type(put.kind));
+        plan.map_err(|error| no_edit(what.into(), &error))
+    }
+
+    /// Puts a value at a key that isn't there yet.
+    fn insert(&mut self, what: &str, address: &Address, put: &Put, editor: &Editor) -> Result<Made, ApiError> {
+        let loaded = self.open_for_write(what, &address.document)?;
+        let rendered = loaded.rendered();
+        let outcome = loaded.document.put(&rendered, &address.key, &put.value, put_type(put.kind), editor);
         match outcome {
             Ok(PutOutcome::Written(written)) => Ok(Made::Written(written)),
             Ok(PutOutcome::Unchanged(dot)) => Ok(Made::Present(dot)),

@@ -21,6 +21,7 @@ impl Core {
     pub(super) async fn answer(&mut self, request: Request) {
         match request {
             Request::Status { reply } => drop(reply.send(Ok(self.status()))),
+            Request::Counters { reply } => drop(reply.send(Ok(self.counters()))),
             Request::Members { reply } => drop(reply.send(Ok(self.members()))),
             Request::Membership(request) => self.answer_membership(request).await,
             Request::FolderAdd { folder, reply } => self.add_folder(folder, reply).await,
@@ -69,7 +70,7 @@ fn not_found(what: &str, why: impl Into<String>) -> ApiError {
     ApiError::new(ErrorCode::NotFound, what, why, "`murmurate ls` shows what there is")
 }
 
-fn no_document(what: String, error: &DocumentError) -> ApiError {
+pub(super) fn no_document(what: String, error: &DocumentError) -> ApiError {
     let (code, try_) = match error {
         DocumentError::Frozen(_) => (ErrorCode::Frozen, "`murmurate status` says what is wrong with it"),
         _ => (ErrorCode::Store, "look into the daemon's log; start it again"),
@@ -77,7 +78,7 @@ fn no_document(what: String, error: &DocumentError) -> ApiError {
     ApiError::new(code, what, error.to_string(), try_)
 }
 
-fn no_edit(what: String, error: &EditError) -> ApiError {
+pub(super) fn no_edit(what: String, error: &EditError) -> ApiError {
     let (code, try_) = match error {
         EditError::Syntax(_) => (ErrorCode::BadEdit, "correct the place and try again; nothing was changed"),
         EditError::TooLarge { .. } => (ErrorCode::Limit, "the limit is the same on all hosts; make it smaller"),
@@ -90,7 +91,7 @@ fn no_edit(what: String, error: &EditError) -> ApiError {
 }
 
 /// A change that couldn't be made durable.
-fn not_durable(what: String, why: String) -> ApiError {
+pub(super) fn not_durable(what: String, why: String) -> ApiError {
     let code = if why.contains("No space left") { ErrorCode::DiskFull } else { ErrorCode::Store };
     ApiError::new(
         code,

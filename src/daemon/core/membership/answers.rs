@@ -179,6 +179,8 @@ impl Core {
             since: None,
             lag: 0,
             in_step: false,
+            behind_since: None,
+            through: Vec::new(),
             version: roster.version(node).map(str::to_owned),
             is_self: false,
         }

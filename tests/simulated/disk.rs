@@ -1,4 +1,4 @@
-//! A disk in memory that is as unkind as [`Disk`] allows: what wasn't synced is lost, torn and reordered in a crash, and
+//! A disk in memory that is as unkind as the store's disk may be: what wasn't synced is lost, torn and reordered in a crash, and
 //! a failed sync leaves bytes that read well and aren't there.
 
 use std::collections::BTreeMap;
@@ -8,14 +8,14 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use rand_chacha::ChaCha20Rng;
 use rand_core::Rng;
 
-use crate::daemon::store::{Disk, DiskFile};
+use murmurate::daemon::store::{Disk, DiskFile};
 
-/// A crash leaves each sector old or new.
-const SECTOR_BYTES: u64 = 512;
+use super::content::Content;
+use super::switch::Switch;
 
 /// What goes wrong with an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     /// The machine stops: this operation and all later ones fail.
     Crash,
     /// A sync fails, and only part of what it should have written is on the disk; other operations fail cleanly.
@@ -25,7 +25,7 @@ pub(super) enum Fault {
 }
 
 #[derive(Clone)]
-pub(super) struct SimulatedDisk {
+pub(crate) struct SimulatedDisk {
     state: Arc<Mutex<State>>,
 }
 
@@ -38,16 +38,9 @@ struct State {
     /// What happens once so many more operations are done.
     fault: Option<(u64, Fault)>,
     operations: u64,
-    is_crashed: bool,
+    switch: Switch,
     random: ChaCha20Rng,
     during_next_sync: Option<Box<dyn FnOnce() + Send>>,
-}
-
-#[derive(Default, Clone)]
-struct Content {
-    seen: Vec<u8>,
-    durable: Vec<u8>,
-    pending: Vec<(u64, Vec<u8>)>,
 }
 
 enum NameChange {
@@ -60,47 +53,10 @@ struct SimulatedFile {
     number: usize,
 }
 
-fn put(content: &mut Vec<u8>, offset: u64, bytes: &[u8]) {
-    let start = usize::try_from(offset).unwrap();
-    let end = start + bytes.len();
-    if content.len() < end {
-        content.resize(end, 0);
-    }
-    content[start..end].copy_from_slice(bytes);
-}
-
-impl Content {
-    fn write(&mut self, offset: u64, bytes: &[u8]) {
-        put(&mut self.seen, offset, bytes);
-        self.pending.push((offset, bytes.to_vec()));
-    }
-
-    fn sync(&mut self) {
-        for (offset, bytes) in std::mem::take(&mut self.pending) {
-            put(&mut self.durable, offset, &bytes);
-        }
-    }
-
-    /// Of what wasn't synced, each sector reaches the disk with a likelihood of `percent`.
-    fn sync_in_part(&mut self, percent: u32, random: &mut ChaCha20Rng) {
-        for (mut offset, bytes) in std::mem::take(&mut self.pending) {
-            let mut rest = bytes.as_slice();
-            while !rest.is_empty() {
-                let length = usize::try_from(SECTOR_BYTES - offset % SECTOR_BYTES).unwrap().min(rest.len());
-                if random.next_u32() % 100 < percent {
-                    put(&mut self.durable, offset, &rest[..length]);
-                }
-                offset += length as u64;
-                rest = &rest[length..];
-            }
-        }
-    }
-}
-
 impl State {
     /// Counts an operation, and gives what goes wrong with it.
     fn next_fault(&mut self) -> Option<Fault> {
-        if self.is_crashed {
+        if self.switch.is_off() {
             return Some(Fault::Crash);
         }
         self.operations += 1;
@@ -111,7 +67,9 @@ impl State {
         }
         let fault = *fault;
         self.fault = None;
-        self.is_crashed = fault == Fault::Crash;
+        if fault == Fault::Crash {
+            self.switch.off();
+        }
         Some(fault)
     }
 
@@ -138,7 +96,12 @@ fn apply(names: &mut BTreeMap<String, usize>, change: &NameChange) {
 }
 
 impl SimulatedDisk {
-    pub(super) fn new(random: ChaCha20Rng) -> Self {
+    pub(crate) fn new(random: ChaCha20Rng) -> Self {
+        Self::with_switch(random, Switch::default())
+    }
+
+    /// A disk of a machine that stops as a whole.
+    pub(crate) fn with_switch(random: ChaCha20Rng, switch: Switch) -> Self {
         let state = State {
             files: Vec::new(),
             names: BTreeMap::new(),
@@ -146,7 +109,7 @@ impl SimulatedDisk {
             pending_names: Vec::new(),
             fault: None,
             operations: 0,
-            is_crashed: false,
+            switch,
             random,
             during_next_sync: None,
         };
@@ -158,42 +121,41 @@ impl SimulatedDisk {
     }
 
     /// Lets `operations` more go well, then this happens, once.
-    pub(super) fn fail_after(&self, operations: u64, fault: Fault) {
+    pub(crate) fn fail_after(&self, operations: u64, fault: Fault) {
         self.state().fault = Some((operations, fault));
     }
 
     /// Calls this within the next sync of a file.
-    pub(super) fn during_next_sync(&self, call: impl FnOnce() + Send + 'static) {
+    pub(crate) fn during_next_sync(&self, call: impl FnOnce() + Send + 'static) {
         self.state().during_next_sync = Some(Box::new(call));
     }
 
     /// Puts a file on the disk, durable.
-    pub(super) fn put_file(&self, name: &str, bytes: &[u8]) {
+    pub(crate) fn put_file(&self, name: &str, bytes: &[u8]) {
         let state = &mut *self.state();
         let number = state.files.len();
-        state.files.push(Content { seen: bytes.to_vec(), durable: bytes.to_vec(), pending: Vec::new() });
+        state.files.push(Content::durable(bytes));
         state.names.insert(name.to_owned(), number);
         state.durable_names.insert(name.to_owned(), number);
     }
 
     /// How many operations there were, reads not counted.
-    pub(super) fn operations(&self) -> u64 {
+    pub(crate) fn operations(&self) -> u64 {
         self.state().operations
     }
 
     /// The process ended and begins anew: the kernel still has all that was written.
-    pub(super) fn restart_process(&self) {
+    pub(crate) fn restart_process(&self) {
         let mut state = self.state();
-        state.is_crashed = false;
+        state.switch.on();
         state.fault = None;
     }
 
     /// The machine begins anew. What wasn't synced is there in part: each sector with a likelihood of `percent`.
-    pub(super) fn restart_machine(&self, percent: u32) {
+    pub(crate) fn restart_machine(&self, percent: u32) {
         let state = &mut *self.state();
         for file in &mut state.files {
-            file.sync_in_part(percent, &mut state.random);
-            file.seen.clone_from(&file.durable);
+            file.crash(percent, &mut state.random);
         }
         for change in std::mem::take(&mut state.pending_names) {
             if state.random.next_u32() % 100 < percent {
@@ -201,21 +163,18 @@ impl SimulatedDisk {
             }
         }
         state.names.clone_from(&state.durable_names);
-        state.is_crashed = false;
+        state.switch.on();
         state.fault = None;
     }
 
     /// Changes what is on the disk.
-    pub(super) fn damage(&self, name: &str, change: impl FnOnce(&mut Vec<u8>)) {
+    pub(crate) fn damage(&self, name: &str, change: impl FnOnce(&mut Vec<u8>)) {
         let state = &mut *self.state();
-        let content = &mut state.files[state.names[name]];
-        change(&mut content.seen);
-        content.durable.clone_from(&content.seen);
-        content.pending.clear();
+        state.files[state.names[name]].damage(change);
     }
 
     /// What is in a file.
-    pub(super) fn content(&self, name: &str) -> Vec<u8> {
+    pub(crate) fn content(&self, name: &str) -> Vec<u8> {
         let state = self.state();
         state.files[state.names[name]].seen.clone()
     }

@@ -1,0 +1,94 @@
+//! A throwaway mesh on this machine, for what can't be done to one that is in use.
+
+use std::path::{Path, PathBuf};
+
+use murmurate_client::types::{ApiError, ErrorCode};
+use tempfile::TempDir;
+
+use super::super::dev::daemons::Daemons;
+use super::super::dev::host::{self, Host as LocalHost};
+use super::super::dev::{Ends, ready};
+use super::super::failure::{self, Stop};
+use super::hosts::{Host, Hosts};
+use super::namespace::Namespace;
+use super::report::{Report, Row};
+use super::{Bench, Name, catch_up, heal};
+
+/// An own mesh. Its daemons end and its directory goes when this is dropped.
+pub(super) struct LocalMesh {
+    pub(super) daemons: Daemons,
+    pub(super) hosts: Vec<LocalHost>,
+    /// The network that can be cut, or why there is none.
+    pub(super) namespace: Result<Namespace, String>,
+    _dir: TempDir,
+}
+
+impl LocalMesh {
+    /// Prepares this many hosts; none is started.
+    pub(super) fn prepare(parent: &Path, count: u16) -> Result<Self, ApiError> {
+        let dir = tempfile::Builder::new().prefix("murmurate-mesh-").tempdir_in(parent);
+        let dir = dir.map_err(|error| failure::io(&format!("make a directory in {}", parent.display()), &error))?;
+        let hosts = host::prepare_all(dir.path(), count)?;
+        Ok(Self { daemons: Daemons::default(), hosts, namespace: Err("no cut was planned".into()), _dir: dir })
+    }
+
+    /// Starts the first hosts and waits until they are in step.
+    pub(super) async fn start(&mut self, count: usize) -> Result<(), Stop> {
+        for index in 0..count {
+            self.start_one(index)?;
+        }
+        ready::wait(&self.hosts[..count], &mut self.daemons).await
+    }
+
+    pub(super) fn start_one(&mut self, index: usize) -> Result<(), ApiError> {
+        let namespace = self.namespace.as_ref().ok().map(Namespace::name);
+        self.daemons.start_in(&self.hosts[index], namespace)
+    }
+
+    pub(super) fn socket(&self, index: usize) -> PathBuf {
+        self.hosts[index].socket()
+    }
+
+    pub(super) async fn attach(&self, index: usize) -> Result<Host, ApiError> {
+        Host::attach(&self.socket(index)).await
+    }
+}
+
+/// Everything, on a mesh of its own; until a signal ends it.
+pub(super) async fn measure(bench: &Bench, count: u16) -> Result<Report, Stop> {
+    let mut ends = Ends::listen()?;
+    tokio::select! {
+        report = measure_all(bench, count) => report,
+        () = ends.wait() => {
+            let why = "it was told to end";
+            Err(ApiError::new(ErrorCode::Interrupted, "measure a mesh of its own", why, "start it again").into())
+        }
+    }
+}
+
+async fn measure_all(bench: &Bench, count: u16) -> Result<Report, Stop> {
+    let mut mesh = LocalMesh::prepare(&bench.scratch, count)?;
+    if bench.wants(Name::Heal) {
+        mesh.namespace = Namespace::new();
+    }
+    mesh.start(count.into()).await?;
+    let sockets: Vec<_> = (1..count.into()).map(|index| mesh.socket(index)).collect();
+    let bed = bench.bed(Hosts::find(&mesh.socket(0), &sockets).await?)?;
+    let mut rows = bench.measure(&bed, |name| name != Name::CatchUp && name != Name::Heal).await?;
+    if bench.wants(Name::Heal) {
+        super::super::context::note(&format!("measuring: {}", super::describe(Name::Heal)));
+        rows.push(heal::measure(&bed, &mesh).await?);
+        bed.scratch.tidy(&bed.hosts).await;
+    }
+    mesh.daemons.end().await;
+    if bench.wants(Name::CatchUp) {
+        super::super::context::note(&format!("measuring: {}", super::describe(Name::CatchUp)));
+        rows.extend(catch_up::measure(&bed, &bench.scratch, count).await?);
+    }
+    Ok(bed.report(rows))
+}
+
+/// A row for what could not be measured.
+pub(super) fn missing(measurement: &'static str, what: &str, why: &str) -> Row {
+    Row::missing(measurement, what, why)
+}

@@ -1,0 +1,67 @@
+//! A network of its own for an own mesh, which can be cut without stopping anyone. Needs root, `ip` and `nft`.
+
+use std::process::{Command, Stdio};
+
+/// A network namespace, removed when dropped.
+#[derive(Debug)]
+pub(super) struct Namespace {
+    name: String,
+}
+
+impl Namespace {
+    /// Makes one with loopback up, or says why it can't.
+    pub(super) fn new() -> Result<Self, String> {
+        if !rustix::process::geteuid().is_root() {
+            return Err("a network that can be cut needs root".into());
+        }
+        let name = format!("murmurate-bench-{}", std::process::id());
+        tool("ip", &["netns", "add", &name])?;
+        let namespace = Self { name };
+        namespace.tool("ip", &["link", "set", "lo", "up"])?;
+        namespace.tool("nft", &["add", "table", "inet", "cut"])?;
+        Ok(namespace)
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Drops, silently, what goes between this UDP port and all others.
+    pub(super) fn cut(&self, port: u16) -> Result<(), String> {
+        let port = port.to_string();
+        // What arrives is dropped, not what is sent: a sender must not be told.
+        let chain = "{ type filter hook input priority 0; }";
+        self.tool("nft", &["add", "chain", "inet", "cut", "arriving", chain])?;
+        for side in ["sport", "dport"] {
+            self.tool("nft", &["add", "rule", "inet", "cut", "arriving", "udp", side, &port, "drop"])?;
+        }
+        Ok(())
+    }
+
+    /// Lets everything through again.
+    pub(super) fn heal(&self) -> Result<(), String> {
+        self.tool("nft", &["flush", "table", "inet", "cut"])
+    }
+
+    fn tool(&self, program: &str, arguments: &[&str]) -> Result<(), String> {
+        let mut all = vec!["netns", "exec", &self.name, program];
+        all.extend(arguments);
+        tool("ip", &all)
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        // Nothing to be done about it, and the name is never used again.
+        let _ = tool("ip", &["netns", "del", &self.name]);
+    }
+}
+
+fn tool(program: &str, arguments: &[&str]) -> Result<(), String> {
+    let output = Command::new(program).args(arguments).stdin(Stdio::null()).output();
+    let output = output.map_err(|error| format!("`{program}` can't be run: {error}"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(format!("`{program} {}` failed: {}", arguments.join(" "), String::from_utf8_lossy(&output.stderr).trim()))
+}
