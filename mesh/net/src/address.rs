@@ -61,12 +61,10 @@ impl FromStr for PeerAddress {
         let unbracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
         let host = unbracketed.unwrap_or(host);
         let is_v6 = host.parse::<std::net::Ipv6Addr>().is_ok();
-        if is_v6 != unbracketed.is_some() {
+        if is_v6 != unbracketed.is_some() || (!is_v6 && host.contains([':', '[', ']'])) {
             return fail("an IPv6 address, and only that, stands in brackets");
         }
-        let is_foreign =
-            |c: char| c.is_whitespace() || c.is_control() || matches!(c, '/' | '[' | ']') || c == ':' && !is_v6;
-        if host.is_empty() || host.chars().any(is_foreign) {
+        if host.is_empty() || host.chars().any(|c| c.is_whitespace() || c.is_control() || c == '/') {
             return fail("the host is missing or has characters that no host name has");
         }
         Ok(Self { host: host.to_owned(), port })
@@ -110,8 +108,9 @@ mod tests {
             "[::1]",
             "a b:1",
             "a/b:1",
-            "!::1]:1",
             "a:b:1",
+            "[a:1",
+            "fe80::1%eth0:1",
         ] {
             assert!(text.parse::<PeerAddress>().is_err(), "{text:?}");
         }
