@@ -52,6 +52,7 @@ pub(crate) const CERTIFICATES: Row = Row {
     tests: &[
         Test("tests/e2e/certificates.rs", "who_has_no_good_certificate_gets_nowhere_and_the_log_names_why"),
         Test("tests/e2e/certificates.rs", "a_peer_without_a_certificate_gets_nowhere_and_the_log_names_why"),
+        Test("tests/e2e/join.rs", "a_revoked_host_is_cut_off_at_once_and_its_handshakes_are_refused"),
         Test("mesh/net/tests/it/certificates.rs", "a_revoked_node_is_disconnected_and_stays_out"),
     ],
 };
