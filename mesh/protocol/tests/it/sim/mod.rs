@@ -82,22 +82,22 @@ fn simulated_worlds_keep_their_invariants_3() {
 
 #[test]
 fn a_stolen_node_brings_nothing_in_and_cuts_no_history_0() {
-    seeds(0, 60).for_each(run_with_thief);
+    seeds(0, 40).for_each(run_with_thief);
 }
 
 #[test]
 fn a_stolen_node_brings_nothing_in_and_cuts_no_history_1() {
-    seeds(1, 60).for_each(run_with_thief);
+    seeds(1, 40).for_each(run_with_thief);
 }
 
 #[test]
 fn a_stolen_node_brings_nothing_in_and_cuts_no_history_2() {
-    seeds(2, 60).for_each(run_with_thief);
+    seeds(2, 40).for_each(run_with_thief);
 }
 
 #[test]
 fn a_stolen_node_brings_nothing_in_and_cuts_no_history_3() {
-    seeds(3, 60).for_each(run_with_thief);
+    seeds(3, 40).for_each(run_with_thief);
 }
 
 fn seed_to_replay() -> u64 {
