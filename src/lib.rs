@@ -2,6 +2,8 @@
 
 pub mod cli;
 pub mod daemon;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 pub mod paths;
 pub mod settings;
 

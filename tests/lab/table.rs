@@ -48,6 +48,7 @@ fn rows() -> Vec<Row> {
         memory::ROW,
         disk_full::ROW,
         sync_error::ROW,
+        damage::ROW,
         clock::JUMP,
         clock::FIRST_BOOT,
         copied::TWICE,
