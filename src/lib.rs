@@ -4,3 +4,10 @@ pub mod cli;
 pub mod daemon;
 pub mod paths;
 pub mod settings;
+
+/// The simulated disk and file system are also those of `tests/sim`, which knows this crate by its name.
+#[cfg(test)]
+extern crate self as murmurate;
+#[cfg(test)]
+#[path = "../tests/simulated/mod.rs"]
+mod simulated;

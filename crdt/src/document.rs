@@ -16,7 +16,7 @@ use automerge::legacy::{Key, ObjectId, Op, OpId, OpType};
 use automerge::transaction::{CommitOptions, Transactable};
 use automerge::{Automerge, Change, ExpandedChange, ObjId, PatchLog, ReadDoc, ScalarValue, Value};
 
-use crate::change::{self, ChangeError};
+use crate::change::{self, ChangeError, ChangeFrame};
 use crate::clock::{Dot, VersionVector};
 use crate::envelope::SignedEnvelope;
 use crate::genesis;
@@ -239,6 +239,7 @@ impl Document {
         let dependencies = self
             .dots(change.deps().iter().map(|hash| ChangeHash(hash.0)))
             .ok_or_else(|| failed("it depends on an unknown change".into()))?;
+        debug_assert!(ChangeFrame::read(change.raw_bytes()).is_ok(), "what is written here, others must take");
         self.history.push(stamp.writer, self.record(&change, stamp.time_ms, stamp.user));
         let registers: Vec<Register> = cells.iter().map(|(register, _)| register.clone()).collect();
         self.refresh(&registers);

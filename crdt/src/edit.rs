@@ -10,6 +10,7 @@ use crate::codec::{self, NoPlace, ParseError, SyntaxError, meaning};
 use crate::conflict::{Choice, ConflictValue};
 use crate::diff::{self, Target};
 use crate::document::{Document, Heads, Stamp, WriteError, Written};
+use crate::fit::{self, Unfit};
 use crate::id::{ActorId, ChangeHash, Lane, Writer};
 use crate::identity::{self, Origin};
 use crate::key::{self, Found, Lookup, Step};
@@ -109,6 +110,26 @@ pub enum PutOutcome {
     Unchanged(Option<Dot>),
 }
 
+/// A saved file on its way into a document.
+#[derive(Clone, Copy)]
+struct File<'a> {
+    /// What its editor saw.
+    base: &'a Rendered,
+    bytes: &'a [u8],
+    executable: bool,
+    /// The change that will hold it.
+    dot: Dot,
+}
+
+/// Where the content of a file is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Epoch {
+    /// Under what is there, if that has the same format.
+    Present,
+    /// As a replacement of the whole.
+    New,
+}
+
 impl Document {
     /// Takes in a file that was saved by someone who had seen `base`. `None` if it differs in nothing. `lane` is the
     /// preferred one: [`Lane::FILE`] for files, [`Lane::API`] for whole files put over the API.
@@ -133,25 +154,41 @@ impl Document {
         let tree = cut(self.id().path(), bytes, base.file().map(|file| file.tree.format))?;
         let heads = base.heads.clone();
         let (writer, heads) = self.writer_and_heads(editor, lane, heads);
-        let dot = self.next_dot(writer);
-        let cells = self.file_cells(base, tree, bytes, executable, dot);
-        Ok(self.write(&heads, stamp(writer, editor), &cells)?)
+        let file = File { base, bytes, executable, dot: self.next_dot(writer) };
+        let cells = self.fitting_cells(&file, tree)?;
+        self.write_fitting(&heads, stamp(writer, editor), &cells)
     }
 
-    fn file_cells(
-        &self,
-        base: &Rendered,
-        mut tree: Tree,
-        bytes: &[u8],
-        executable: bool,
-        dot: Dot,
-    ) -> Vec<(Register, Cell)> {
+    /// The cells of a saved file. Where they would pass a limit of one change, the file is replaced as a whole, and if
+    /// that doesn't help either, it is kept in a coarser format, as what can't be cut is.
+    fn fitting_cells(&self, file: &File<'_>, tree: Tree) -> Result<Vec<(Register, Cell)>, EditError> {
+        let format = tree.format;
+        let cells = self.file_cells(file, tree, Epoch::Present);
+        let fits = |cells: &[_]| fit::check(self.state(), cells).is_ok();
+        if fits(&cells) {
+            return Ok(cells);
+        }
+        for epoch in [Epoch::New, Epoch::Present] {
+            let tree = match epoch {
+                Epoch::New => cut(self.id().path(), file.bytes, Some(format))?,
+                Epoch::Present => cut_as_text(file.bytes)?,
+            };
+            let cells = self.file_cells(file, tree, epoch);
+            if fits(&cells) {
+                return Ok(cells);
+            }
+        }
+        let bytes = codec::parse(Format::Binary, file.bytes).map_err(|error| EditError::NoPlace(error.to_string()))?;
+        Ok(self.file_cells(file, bytes, Epoch::New))
+    }
+
+    fn file_cells(&self, file: &File<'_>, mut tree: Tree, wanted: Epoch) -> Vec<(Register, Cell)> {
+        let File { base, bytes, executable, dot } = *file;
         let format = tree.format;
         let mut cells = Vec::new();
-        let under = base
-            .content
-            .as_ref()
-            .filter(|content| content.tree.format == format && (!base.deleted || format.is_structured()));
+        let under = base.content.as_ref().filter(|content| {
+            wanted == Epoch::Present && content.tree.format == format && (!base.deleted || format.is_structured())
+        });
         let epoch = match (under, &base.content) {
             (Some(content), _) => content.epoch.clone(),
             (None, None) if format.is_structured() => EpochId::first(format),
@@ -311,8 +348,9 @@ impl Document {
             let why = "with it the file would have too many keys, or too deep ones, to be merged key by key";
             return Err(EditError::NoPlace(why.into()));
         }
-        let cells = self.file_cells(base, tree, &bytes, executable, dot);
-        Ok(outcome(self.write(&heads, stamp(writer, editor), &cells)?))
+        let file = File { base, bytes: &bytes, executable, dot };
+        let cells = self.file_cells(&file, tree, Epoch::Present);
+        self.write_fitting(&heads, stamp(writer, editor), &cells).map(outcome)
     }
 
     /// Deletes a key with all below it. `None` if it isn't there.
@@ -336,7 +374,8 @@ impl Document {
         let state = self.state_by(&rendered.heads);
         let target = Target { epoch: &file.epoch, state: &state, dot: self.next_dot(writer) };
         let cells = diff::diff(Some(&file.tree), &tree, &target);
-        Ok(self.write(&heads, stamp(writer, editor), &cells)?)
+        drop(state);
+        self.write_fitting(&heads, stamp(writer, editor), &cells)
     }
 
     /// Ends a conflict by choosing one of its values. `rendered` is the current render: the choice is written at its heads,
@@ -392,7 +431,8 @@ impl Document {
         let state = self.state_by(&heads);
         let target = Target { epoch: &epoch, state: &state, dot: self.next_dot(writer) };
         cells.extend(diff::diff(None, &file.tree, &target));
-        Ok(self.write(&heads, stamp(writer, editor), &cells)?)
+        drop(state);
+        self.write_fitting(&heads, stamp(writer, editor), &cells)
     }
 
     fn next_dot(&self, writer: Writer) -> Dot {
@@ -415,7 +455,22 @@ impl Document {
         cells: &[(Register, Cell)],
     ) -> Result<Option<Written>, EditError> {
         let (writer, heads) = self.writer_and_heads(editor, lane, heads.clone());
-        Ok(self.write(&heads, stamp(writer, editor), cells)?)
+        self.write_fitting(&heads, stamp(writer, editor), cells)
+    }
+
+    /// Writes a change that others will take.
+    fn write_fitting(
+        &mut self,
+        heads: &Heads,
+        stamp: Stamp,
+        cells: &[(Register, Cell)],
+    ) -> Result<Option<Written>, EditError> {
+        fit::check(self.state(), cells).map_err(|Unfit { what, found, limit }| EditError::TooLarge {
+            what,
+            found,
+            limit,
+        })?;
+        Ok(self.write(heads, stamp, cells)?)
     }
 }
 

@@ -14,6 +14,9 @@ mod diff;
 pub mod document;
 pub mod edit;
 pub mod envelope;
+mod fit;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod genesis;
 pub mod history;
 pub mod id;

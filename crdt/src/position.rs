@@ -1,7 +1,9 @@
 //! Where a fragment stands among its siblings: dense, never renumbered, and runs stay together.
 //!
 //! A position is a list of steps, compared step by step; a shorter one comes first. Between any two there is room: first
-//! by a number between theirs, else one step deeper. All fragments that one edit inserts side by side share the number
+//! by a number between theirs, else one step deeper. Where the number is put, near the lower or the upper neighbour,
+//! alternates with the depth, so that a file that always grows at the same end stays within a few steps (LSEQ: Nédelec,
+//! Molli, Mostéfaoui, Desmontils, 2013). All fragments that one edit inserts side by side share the number
 //! and the dot and count up in `index`, so two concurrent blocks never interleave, and equal numbers are ordered by
 //! dot. The idea is Logoot's (Weiss, Urso, Molli, 2009).
 
@@ -10,8 +12,13 @@ use crate::wire::{DecodeError, Decoder, Encoder};
 
 /// The distance between neighbours of a freshly imported file: room for many inserts at the first step.
 const IMPORT_STRIDE: u64 = 1 << 16;
+/// The first number of a deeper step: room for inserts on both sides.
+const FIRST_NUMBER: u64 = 1 << 32;
+/// How far from its neighbour a number is put at most, at even and at odd depths: what is imported lies [`IMPORT_STRIDE`]
+/// apart, what lies deeper has [`FIRST_NUMBER`] before it.
+const DISTANCES: [u64; 2] = [1 << 4, 1 << 10];
 /// More steps than any real sequence of inserts needs; a longer position is refused.
-const STEPS: usize = 256;
+pub(crate) const STEPS: usize = 256;
 /// What tells runs apart: the first half of the actor, the lane, and the sequence.
 type RunId = (u64, u64);
 
@@ -50,6 +57,11 @@ impl Position {
                 Self(steps)
             })
             .collect()
+    }
+
+    /// How many steps it has. Only inserts that go between the two latest ones, thousands of times, make them too many.
+    pub(crate) fn steps(&self) -> usize {
+        self.0.len()
     }
 
     /// Writes a position.
@@ -91,13 +103,16 @@ fn room(low: &[Step], high: Option<&[Step]>) -> (Vec<Step>, u64) {
         let above = high.and_then(|high| high.get(depth));
         let floor = below.map_or(0, |step| step.number);
         match above {
+            None if below.is_none() && depth > 0 => return (prefix, FIRST_NUMBER),
             None => {
                 if let Some(number) = floor.checked_add(IMPORT_STRIDE) {
                     return (prefix, number);
                 }
             }
             Some(above) if above.number - floor.min(above.number) > 1 => {
-                return (prefix, floor + (above.number - floor) / 2);
+                let distance = DISTANCES[depth % 2].min((above.number - floor) / 2);
+                let is_near_low = depth % 2 == 0;
+                return (prefix, if is_near_low { floor + distance } else { above.number - distance });
             }
             Some(_) => {}
         }
@@ -117,6 +132,8 @@ mod tests {
     use crate::id::{ActorId, Lane, Writer};
     use proptest::prelude::*;
 
+    const STEPS_IN_PRACTICE: usize = 8;
+
     fn dot(actor: u8, sequence: u64) -> Dot {
         Dot { writer: Writer { actor: ActorId([actor; 16]), lane: Lane::API }, sequence }
     }
@@ -128,6 +145,30 @@ mod tests {
         let theirs = Position::run_between(Some(&before), Some(&after), dot(2, 9), 3);
         assert!(ours.last() < theirs.first());
         assert!(before < ours[0] && theirs[2] < after);
+    }
+
+    /// Logs that grow at the top, at the bottom, below a heading, or above a last line: one edit after the other.
+    #[test]
+    fn positions_stay_short_where_edits_follow_each_other() {
+        type Place = fn(usize) -> usize;
+        let rows: [(&str, Place); 4] = [
+            ("before all", |_| 0),
+            ("behind the first", |_| 1),
+            ("before the last", |count| count - 1),
+            ("behind all", |count| count),
+        ];
+        for (what, place) in rows {
+            let mut positions = vec![Position::imported(0), Position::imported(1)];
+            for sequence in 1..=20_000 {
+                let at = place(positions.len());
+                let before = at.checked_sub(1).map(|index| &positions[index]);
+                let run = Position::run_between(before, positions.get(at), dot(1, sequence), 1);
+                positions.splice(at..at, run);
+            }
+            assert!(positions.is_sorted_by(|a, b| a < b), "{what}");
+            let longest = positions.iter().map(|position| position.0.len()).max();
+            assert!(longest <= Some(STEPS_IN_PRACTICE), "{what}: {longest:?} steps");
+        }
     }
 
     proptest! {

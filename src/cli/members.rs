@@ -18,22 +18,28 @@ impl Members {
 }
 
 fn render(members: &types::Members, view: &View) -> String {
-    let mut table = Table::new(&["NAME", "STATE", "SINCE", "LAG", "IN STEP", "ADDRESS", "VERSION", "ID"]);
+    let mut table = Table::new(&["NAME", "STATE", "SINCE", "LAG", "BEHIND", "IN STEP", "ADDRESS", "VERSION", "ID"]);
     for member in &members.members {
         table.row(cells(member, view));
     }
     view.list(members, &members.members, table)
 }
 
-fn cells(member: &Member, view: &View) -> [Cell; 8] {
+fn cells(member: &Member, view: &View) -> [Cell; 9] {
     let own = if member.is_self { " (self)" } else { "" };
     [
         format!("{}{own}", member.name).into(),
         Cell::new(member.state.name(), style(member.state)),
         relative_if_any(member.since, view.now).into(),
         Cell::new(member.lag.to_string(), if member.lag == 0 { Style::Plain } else { Style::Warn }),
+        relative_if_any(member.behind_since, view.now).into(),
         if member.in_step { Cell::new("yes", Style::Good) } else { Cell::new("no", Style::Warn) },
-        member.address.as_str().into(),
+        if member.through.is_empty() {
+            member.address.clone()
+        } else {
+            format!("through {}", member.through.join(", "))
+        }
+        .into(),
         member.version.clone().unwrap_or_default().into(),
         Cell::new(short(&member.id), Style::Dim),
     ]
@@ -70,13 +76,18 @@ mod tests {
             since: Some(ago(7_300)),
             lag: 0,
             in_step: true,
+            behind_since: None,
+            through: Vec::new(),
             version: Some("0.1.0".into()),
             is_self: false,
         };
         let own = Member { is_self: true, ..member("web-1", MemberState::Alive) };
-        let away =
-            Member { lag: 318, in_step: false, version: None, since: None, ..member("db", MemberState::Suspect) };
-        let members = types::Members { v: V1, members: vec![own, away, member("old", MemberState::Left)] };
+        let away = Member { in_step: false, version: None, since: None, ..member("db", MemberState::Suspect) };
+        let relayed = Member { through: vec!["db".into(), "web-2".into()], ..away.clone() };
+        let behind =
+            Member { lag: 318, behind_since: Some(ago(9)), in_step: false, ..member("web-2", MemberState::Alive) };
+        let members =
+            types::Members { v: V1, members: vec![own, away, relayed, behind, member("old", MemberState::Left)] };
         insta::assert_snapshot!(sheet(|view| render(&members, view)));
     }
 }

@@ -15,16 +15,24 @@ mod dev;
 mod failure;
 mod folder;
 mod get;
+mod host_flags;
+mod init;
 mod input;
+mod join;
+mod keys;
+mod leave;
 mod ls;
 mod members;
+mod node;
 mod paths;
 mod put;
 mod resolve;
+mod revoke;
 mod status;
 mod table;
 #[cfg(test)]
 mod testing;
+mod ticket;
 mod time;
 mod up;
 mod version;
@@ -67,12 +75,28 @@ struct Global {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Make a mesh, with this host as its first
+    Init(init::Init),
+    /// Join a mesh with a ticket
+    Join(join::Join),
+    /// Tickets, with which other hosts join
+    #[command(subcommand)]
+    Ticket(ticket::Ticket),
     /// Run the daemon
     Up(up::Up),
+    /// Leave the mesh for good
+    Leave(leave::Leave),
     /// How this host fares
     Status(status::Status),
     /// The hosts of the mesh
     Members(members::Members),
+    /// One host of the mesh
+    Node(node::Node),
+    /// Certificates, and who may issue them
+    #[command(subcommand)]
+    Keys(keys::Keys),
+    /// Take a host out of the mesh for good
+    Revoke(revoke::Revoke),
     /// The folders that this host keeps
     #[command(subcommand)]
     Folder(folder::Folder),
@@ -128,15 +152,25 @@ fn run(flags: ClientFlags, command: Command) -> Result<(), Stop> {
     if let Command::Up(up) = command {
         return Ok(up.run(flags.socket)?);
     }
+    if let Command::Init(init) = command {
+        return init.run(&flags);
+    }
     let context = Context::new(&flags)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| failure::io("start the command", &error))?;
-    runtime.block_on(carry_out(command, &context))
+    runtime.block_on(carry_out(command, &flags, &context))
 }
 
-async fn carry_out(command: Command, context: &Context) -> Result<(), Stop> {
+async fn carry_out(command: Command, flags: &ClientFlags, context: &Context) -> Result<(), Stop> {
     match command {
-        Command::Up(_) => Ok(()),
+        // These have been carried out before.
+        Command::Up(_) | Command::Init(_) => Ok(()),
+        Command::Join(verb) => verb.run(flags).await,
+        Command::Ticket(verb) => verb.run(context).await,
+        Command::Leave(verb) => verb.run(context).await,
+        Command::Node(verb) => verb.run(context).await,
+        Command::Keys(verb) => verb.run(context).await,
+        Command::Revoke(verb) => verb.run(context).await,
         Command::Status(verb) => verb.run(context).await,
         Command::Members(verb) => verb.run(context).await,
         Command::Folder(verb) => verb.run(context).await,

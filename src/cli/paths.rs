@@ -14,7 +14,7 @@ impl Paths {
     pub(super) fn run(self, context: &Context) -> Result<(), Stop> {
         let flag = &context.settings.socket;
         let socket = flag.source.starts_with("flag").then(|| flag.value.clone());
-        let daemon = Settings::load(&DaemonFlags { settings: None, socket }, &context.surroundings)?;
+        let daemon = Settings::load(&DaemonFlags { socket, ..DaemonFlags::default() }, &context.surroundings)?;
         context.print(render(&paths::Paths::of(&context.settings, &daemon), &context.view()))
     }
 }

@@ -1,7 +1,5 @@
 //! Times and durations for people.
 
-use std::time::Duration;
-
 use murmurate_client::types::Time;
 
 const SECOND_MS: u64 = 1_000;
@@ -33,21 +31,6 @@ pub(super) fn span(ms: u64) -> String {
     }
 }
 
-/// `500ms`, `30s`, `5m`, `1h`; a bare number is seconds.
-pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let unit_ms = match unit {
-        "ms" => 1,
-        "" | "s" => SECOND_MS,
-        "m" => MINUTE_MS,
-        "h" => HOUR_MS,
-        _ => return Err("write a duration as `500ms`, `30s`, `5m` or `1h`".to_owned()),
-    };
-    let number: u64 = number.parse().map_err(|_| "write a duration as `500ms`, `30s`, `5m` or `1h`".to_owned())?;
-    number.checked_mul(unit_ms).map(Duration::from_millis).ok_or_else(|| "that is too long".to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -60,16 +43,5 @@ mod tests {
         let time = Time::from_ms;
         assert_eq!(relative(time(1_000), time(9_500)), "8s ago");
         assert_eq!(relative(time(9_500), time(1_000)), "in 8s");
-    }
-
-    #[test]
-    fn durations_are_read() {
-        for (text, ms) in [("500ms", 500), ("30", 30_000), ("30s", 30_000), ("5m", 300_000), ("1h", HOUR_MS), ("0", 0)]
-        {
-            assert_eq!(parse_duration(text), Ok(Duration::from_millis(ms)));
-        }
-        for text in ["", "s", "-1", "1.5s", "1d", "99999999999999999999", "9999999999999999999h"] {
-            assert!(parse_duration(text).is_err(), "{text}");
-        }
     }
 }

@@ -5,14 +5,14 @@ use murmurate_client::types::ApiError;
 use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
 
 use super::failure;
+use super::host_flags::HostFlags;
 use crate::daemon;
-use crate::settings::{DaemonFlags, Settings, Surroundings};
+use crate::settings::{Settings, Surroundings};
 
 #[derive(Debug, Args)]
 pub(super) struct Up {
-    /// The settings file
-    #[arg(long, value_name = "FILE")]
-    settings: Option<PathBuf>,
+    #[command(flatten)]
+    host: HostFlags,
     /// End when the process with this number, the parent, ends
     #[arg(long, hide = true, value_name = "PID")]
     die_with_parent: Option<i32>,
@@ -23,7 +23,7 @@ impl Up {
         if let Some(parent) = self.die_with_parent {
             die_with(parent)?;
         }
-        let flags = DaemonFlags { settings: self.settings, socket };
+        let flags = self.host.with_socket(socket);
         daemon::run(&Settings::load(&flags, &Surroundings::of_this_process())?)
     }
 }

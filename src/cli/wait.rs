@@ -6,8 +6,9 @@ use murmurate_client::types::{ApiError, Converged, ErrorCode};
 use super::context::Context;
 use super::failure::Stop;
 use super::table::{Cell, Table};
-use super::time::{parse_duration, span};
+use super::time::span;
 use super::view::View;
+use crate::settings::parse_duration;
 
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("condition").required(true))]

@@ -3,6 +3,8 @@
 pub mod api;
 mod core;
 pub mod files;
+pub mod founding;
+mod platform;
 pub mod request;
 mod run;
 mod serve;
@@ -11,6 +13,7 @@ pub mod store;
 mod tests;
 mod throwaway;
 
-pub use run::{Daemon, DaemonConfig, DaemonError, save_identity};
+pub use platform::{Platform, SystemPlatform};
+pub use run::{Daemon, DaemonConfig, DaemonError};
 pub use serve::run;
 pub use throwaway::{ThrowawayHost, throwaway_mesh};

@@ -7,9 +7,10 @@
 //! ```
 
 use murmurate_client::types::{
-    AddFolder, ApiError, Choice, ConflictPart, Conflicts, Converged, Counters, Deleted, Documents, Entry, ErrorCode,
-    Event, File, FolderAdded, FolderConfirmed, FolderRemoved, FolderStatus, Folders, Keys, Members, PutResult,
-    Resolved, Status, ValueType,
+    AddFolder, AddIssuer, ApiError, Choice, ConflictPart, Conflicts, Converged, Counters, CreateTicket, Deleted,
+    Documents, Entry, ErrorCode, Event, File, FolderAdded, FolderConfirmed, FolderRemoved, FolderStatus, Folders,
+    IssuerAdded, KeyStatus, Keys, Left, Members, Node, NodeRevoked, PutResult, Resolved, RevokeNode, Status,
+    TicketCreated, TicketRevoked, Tickets, ValueType,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -55,6 +56,8 @@ pub enum Request {
         /// Where the answer goes.
         reply: Reply<Members>,
     },
+    /// About who belongs to the mesh.
+    Membership(MembershipRequest),
     /// Keep a folder from now on. Answered when the folder is kept durably and its first scan is through.
     FolderAdd {
         /// Which, and where.
@@ -185,6 +188,61 @@ pub enum Request {
         init: bool,
         /// Where the events' receiver goes; make it with [`Watcher::new`].
         reply: Reply<mpsc::Receiver<Event>>,
+    },
+}
+
+/// An operation about who belongs to the mesh.
+#[derive(Debug)]
+pub enum MembershipRequest {
+    /// Everything known of one host.
+    Node {
+        /// Its name, or the beginning of its id.
+        node: String,
+        /// Where the answer goes.
+        reply: Reply<Node>,
+    },
+    /// Make a ticket. Answered when it is durable.
+    CreateTicket {
+        /// Which.
+        ticket: CreateTicket,
+        /// Where the answer goes.
+        reply: Reply<TicketCreated>,
+    },
+    /// The tickets that this host made.
+    Tickets {
+        /// Where the answer goes.
+        reply: Reply<Tickets>,
+    },
+    /// Take a ticket back. Answered when that is durable.
+    RevokeTicket {
+        /// Its name, or the ticket itself.
+        id: String,
+        /// Where the answer goes.
+        reply: Reply<TicketRevoked>,
+    },
+    /// The mesh's keys and certificates.
+    KeyStatus {
+        /// Where the answer goes.
+        reply: Reply<KeyStatus>,
+    },
+    /// Let a host issue certificates and tickets. Answered when that is durable.
+    AddIssuer {
+        /// Which.
+        issuer: AddIssuer,
+        /// Where the answer goes.
+        reply: Reply<IssuerAdded>,
+    },
+    /// Take a host out of the mesh for good. Answered when that is durable.
+    Revoke {
+        /// Which.
+        node: RevokeNode,
+        /// Where the answer goes.
+        reply: Reply<NodeRevoked>,
+    },
+    /// Leave the mesh, and end.
+    Leave {
+        /// Where the answer goes.
+        reply: Reply<Left>,
     },
 }
 

@@ -1,7 +1,7 @@
 //! Putting the daemon together, and taking it apart.
 //!
 //! ```text
-//!  data/identity/   who this host is: keys, certificates, the authority's admission of it
+//!  data/identity/   who this host is: keys, certificates, the statements that it joined with
 //!  data/store/      changes and state
 //!  data/kept/       files that a folder held when the mesh had others
 //!  runtime/         how far the store was acknowledged; empty after a reboot
@@ -10,23 +10,24 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use ed25519_dalek::VerifyingKey;
 use murmurate_client::types::Converged;
 use murmurate_crdt::change;
 use murmurate_crdt::envelope::SignedEnvelope;
-use murmurate_net::identity::{self, DirectoryError};
-use murmurate_net::{Environment, Identity, Network, NetworkConfig, PeerAddress, StartError};
-use murmurate_protocol::{Admission, Config, Engine};
+use murmurate_crdt::id::MeshId;
+use murmurate_net::identity::{self, CertificateError, DirectoryError};
+use murmurate_net::{Environment, Identity, NetworkConfig, PeerAddress, StartError};
+use murmurate_protocol::{Config, Engine, Roots, Statement};
 use tokio::sync::watch;
 
+use super::core::membership::{Advertise, Ended, Standing, left, set_aside};
 use super::core::{self, Core, Inputs, Parts};
-use super::files::FileService;
+use super::founding::{Claim, claim};
+use super::platform::{Platform, SystemPlatform};
 use super::request::{self, CoreHandle};
-use super::store::{Directory, LogOptions, LogStore, Store, StoreError};
-
-/// The file in the identity directory that holds the authority's admission of this node.
-const ADMISSION: &str = "admission";
+use super::store::{LogOptions, LogStore, Store, StoreError};
 
 /// What a daemon needs to know; the settings file says it.
 #[derive(Debug, Clone)]
@@ -37,8 +38,12 @@ pub struct DaemonConfig {
     pub runtime_dir: PathBuf,
     /// The UDP address for the other hosts.
     pub listen: SocketAddr,
-    /// Where the other hosts are dialled.
+    /// Where others reach this host, if that is set; else it is found out.
+    pub advertise: Vec<PeerAddress>,
+    /// Hosts that are dialled besides the members.
     pub peers: Vec<PeerAddress>,
+    /// For how long the certificates that this host issues are valid.
+    pub certificate_validity: Duration,
 }
 
 /// The daemon didn't start. Nothing is left running.
@@ -47,14 +52,17 @@ pub enum DaemonError {
     /// Who this host is, isn't known.
     #[error("reading this host's identity: {0}")]
     Identity(#[from] DirectoryError),
-    /// The admission isn't there or isn't this node's.
-    #[error("reading {path}: {why}; the identity directory comes whole from the mesh's authority")]
-    Admission {
-        /// The file.
+    /// The store holds another mesh's history.
+    #[error("{path} holds the history of mesh {other}, and this host belongs to another")]
+    OtherMesh {
+        /// The store.
         path: PathBuf,
-        /// Why it can't be used.
-        why: String,
+        /// Whose history it is.
+        other: MeshId,
     },
+    /// The mesh's certificates are unusable.
+    #[error("reading the mesh's anchors: {0}")]
+    Anchors(#[from] CertificateError),
     /// The store can't be opened.
     #[error("opening the store: {0}")]
     Store(#[from] StoreError),
@@ -69,8 +77,12 @@ pub struct Daemon {
     pub core: CoreHandle,
     /// The address that it listens on.
     pub address: SocketAddr,
+    /// This host's name in the mesh.
+    pub name: String,
     shutdown: watch::Sender<bool>,
-    task: tokio::task::JoinHandle<()>,
+    task: tokio::task::JoinHandle<Ended>,
+    data_dir: PathBuf,
+    environment: Environment,
 }
 
 impl Daemon {
@@ -79,23 +91,45 @@ impl Daemon {
     /// # Errors
     /// See [`DaemonError`].
     pub fn start(config: &DaemonConfig, environment: &Environment) -> Result<Self, DaemonError> {
+        Self::start_on(&SystemPlatform, config, environment)
+    }
+
+    /// The same on another platform, for simulations.
+    ///
+    /// # Errors
+    /// See [`DaemonError`].
+    pub fn start_on(
+        platform: &dyn Platform,
+        config: &DaemonConfig,
+        environment: &Environment,
+    ) -> Result<Self, DaemonError> {
         let identity_dir = config.data_dir.join("identity");
         let identity = identity::load(&identity_dir)?;
-        let admission = read_admission(&identity_dir, &identity)?;
-        let store = open_store(&config.data_dir.join("store"), environment)?;
-        let authority = authority_key(&identity, &identity_dir)?;
+        let statements = identity::load_statements(&identity_dir)?;
+        let store = open_store(platform, &config.data_dir.join("store"), identity.mesh(), environment)?;
         let engine = Engine::new(
-            Config::new(identity.node_id(), identity.mesh(), authority, check_change),
+            Config::new(identity.node_id(), identity.mesh(), roots(&identity)?, check_change),
             environment.monotonic(),
         );
-        let network_config = NetworkConfig { listen: config.listen, peers: config.peers.clone() };
-        let (network, network_events) = Network::start(network_config, identity.clone(), environment.clone())?;
+        let network_config = NetworkConfig { listen: config.listen, peers: Vec::new() };
+        let (network, network_events) = platform.network(network_config, identity.clone(), environment.clone())?;
         let address = network.local_address().unwrap_or(config.listen);
-        let (files, file_events) = FileService::start(environment.clone());
+        let (files, file_events) = platform.files(environment.clone());
         let (core, end) = request::door(Converged::of(Vec::new()));
         let (requests, converged) = core::split(end);
+        let name = identity.name().to_owned();
         let parts = Parts {
-            identity: own_identity(&identity, admission, address),
+            identity: own_identity(&identity, address),
+            statements: statements.into_iter().filter_map(readable).collect(),
+            standing: Standing {
+                issuer_key: identity::load_issuer_key(&identity_dir)?,
+                authority: identity::load_authority(&identity_dir)?,
+                identity_dir: Some(identity_dir),
+                advertise: Advertise { fixed: config.advertise.clone(), listen: address },
+                peers: config.peers.clone(),
+                certificate_validity: config.certificate_validity,
+                identity,
+            },
             environment: environment.clone(),
             store,
             engine,
@@ -105,69 +139,72 @@ impl Daemon {
             data_dir: config.data_dir.clone(),
             converged,
         };
-        let (state, done) = Core::new(parts)?;
+        let (state, done, renewals) = Core::new(parts)?;
         let (shutdown, shutdown_receiver) = watch::channel(false);
-        let inputs = Inputs { requests, network: network_events, files: file_events, shutdown: shutdown_receiver };
+        let inputs =
+            Inputs { requests, network: network_events, renewals, files: file_events, shutdown: shutdown_receiver };
         let task = tokio::spawn(state.run(inputs, done));
-        Ok(Self { core, address, shutdown, task })
+        let (data_dir, environment) = (config.data_dir.clone(), environment.clone());
+        Ok(Self { core, address, name, shutdown, task, data_dir, environment })
     }
 
-    /// Brings everything that was queued to the disk, says goodbye to the others, and ends.
-    pub async fn shut_down(self) {
+    /// Brings everything that was queued to the disk, says goodbye to the others, and ends. Where this host left the mesh,
+    /// its keys and its history are put aside, and who asked for it is answered. Says whether the core ended as it should.
+    pub async fn shut_down(self) -> bool {
         // The core may have ended by itself; then there is nobody to tell.
-        let _ = self.shutdown.send(true);
-        if let Err(error) = self.task.await {
-            tracing::error!(%error, "the core ended badly");
+        let was_asked = self.shutdown.send(true).is_ok();
+        match self.task.await {
+            Ok(Ended::Asked) => was_asked,
+            Ok(Ended::Left { reply, told }) => {
+                let aside = set_aside(&self.data_dir, self.environment.wall_ms());
+                drop(reply.send(left(aside, told)));
+                true
+            }
+            Err(error) => {
+                tracing::error!(%error, "the core ended badly");
+                false
+            }
         }
     }
 }
 
-fn own_identity(identity: &Identity, admission: Admission, address: SocketAddr) -> core::Identity {
+fn own_identity(identity: &Identity, address: SocketAddr) -> core::Identity {
     core::Identity {
         mesh: identity.mesh(),
         node: identity.node_id(),
         name: identity.name().into(),
         key: identity.key().clone(),
-        admission,
         address: address.to_string(),
     }
 }
 
-fn open_store(path: &Path, environment: &Environment) -> Result<Arc<dyn Store>, StoreError> {
-    let directory = Directory::open(path)?;
-    let store = LogStore::open(Arc::new(directory), LogOptions::default(), &mut environment.rng())?;
+fn open_store(
+    platform: &dyn Platform,
+    path: &Path,
+    mesh: MeshId,
+    environment: &Environment,
+) -> Result<Arc<dyn Store>, DaemonError> {
+    let store = LogStore::open(platform.disk(path)?, LogOptions::default(), &mut environment.rng())?;
+    claim(&store, mesh).map_err(|error| match error {
+        Claim::OtherMesh(other) => DaemonError::OtherMesh { path: path.to_owned(), other },
+        Claim::Store(error) => DaemonError::Store(error),
+    })?;
     Ok(Arc::new(store))
+}
+
+/// The keys by which the roster's statements are checked.
+fn roots(identity: &Identity) -> Result<Roots, DaemonError> {
+    let key = |bytes: [u8; 32]| VerifyingKey::from_bytes(&bytes).map_err(|_| CertificateError::KeyType);
+    let anchors = identity.anchors();
+    Ok(Roots { authority: key(anchors.authority_key()?)?, recovery: key(anchors.recovery_key()?)? })
+}
+
+/// A statement that this host was given when it joined. One that can't be read is of a newer build, and comes again.
+fn readable(bytes: Vec<u8>) -> Option<Statement> {
+    let statement = Statement::decode(bytes);
+    statement.inspect_err(|error| tracing::warn!(%error, "a statement of the roster can't be read")).ok()
 }
 
 fn check_change(envelope: &SignedEnvelope) -> Result<(), String> {
     change::check(envelope).map(|_| ()).map_err(|error| error.to_string())
-}
-
-fn authority_key(identity: &Identity, path: &Path) -> Result<VerifyingKey, DaemonError> {
-    let bad = |why: String| DaemonError::Admission { path: path.join("authority.crt"), why };
-    let key = identity.authority_key().map_err(|error| bad(error.to_string()))?;
-    VerifyingKey::from_bytes(&key).map_err(|error| bad(error.to_string()))
-}
-
-/// Reads the authority's admission of this node.
-fn read_admission(directory: &Path, identity: &Identity) -> Result<Admission, DaemonError> {
-    let path = directory.join(ADMISSION);
-    let bad = |why: String| DaemonError::Admission { path: path.clone(), why };
-    let bytes = std::fs::read(&path).map_err(|error| bad(error.to_string()))?;
-    let admission = Admission::decode(bytes).map_err(|error| bad(error.to_string()))?;
-    match admission.admitted() {
-        Some(admitted) if admitted.node() == identity.node_id() => Ok(admission),
-        _ => Err(bad("it admits another node".into())),
-    }
-}
-
-/// Writes an identity directory that a daemon can start with.
-///
-/// # Errors
-/// When the directory exists already or can't be written.
-pub fn save_identity(data_dir: &Path, identity: &Identity, admission: &Admission) -> Result<(), DaemonError> {
-    let directory = data_dir.join("identity");
-    identity::save(&directory, identity)?;
-    let path = directory.join(ADMISSION);
-    std::fs::write(&path, admission.bytes()).map_err(|error| DaemonError::Admission { path, why: error.to_string() })
 }

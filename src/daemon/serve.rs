@@ -10,7 +10,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::store::StoreError;
 use super::{Daemon, DaemonConfig, DaemonError, api};
-use crate::settings::Settings;
+use crate::settings::{Setting, Settings};
 
 /// Runs the daemon until SIGTERM or SIGINT, with its log on stderr.
 ///
@@ -53,9 +53,12 @@ async fn serve(settings: &Settings) -> Result<(), ApiError> {
         data_dir: settings.data_dir.value.clone(),
         runtime_dir: settings.runtime_dir.value.clone(),
         listen: settings.listen.value,
+        advertise: settings.advertise.value.clone(),
         peers: settings.peers.value.clone(),
+        certificate_validity: settings.certificate_validity.value,
     };
     let daemon = Daemon::start(&config, &Environment::system()).map_err(|error| not_started(&error))?;
+    warn_of_another_name(settings, &daemon.name);
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         address = %daemon.address,
@@ -73,11 +76,22 @@ async fn serve(settings: &Settings) -> Result<(), ApiError> {
     };
     tracing::info!("the daemon is ending");
     let _ = ending.send(true);
-    daemon.shut_down().await;
+    let ended_well = daemon.shut_down().await;
     if let Err(error) = serving.await {
         tracing::error!(%error, "the local API ended badly");
     }
-    if by_itself { Err(ApiError::internal("keep the daemon up", "its core ended by itself")) } else { Ok(()) }
+    if by_itself && !ended_well {
+        return Err(ApiError::internal("keep the daemon up", "its core ended by itself"));
+    }
+    Ok(())
+}
+
+/// A host's name stands in its certificate.
+fn warn_of_another_name(settings: &Settings, name: &str) {
+    let Setting { value, source } = &settings.name;
+    if value != name && !source.starts_with("default") {
+        tracing::warn!(%name, "this host joined with its name, and `{value}` (from {source}) isn't used");
+    }
 }
 
 fn failed(what: &str, error: &io::Error) -> ApiError {
@@ -86,10 +100,13 @@ fn failed(what: &str, error: &io::Error) -> ApiError {
 
 fn not_started(error: &DaemonError) -> ApiError {
     let (code, try_) = match error {
-        DaemonError::Identity(_) | DaemonError::Admission { .. } => (
+        DaemonError::Identity(_) | DaemonError::Anchors(_) => (
             ErrorCode::NoIdentity,
-            "`murmurate paths` shows where it is looked for; `murmurate dev` makes a mesh to try out",
+            "`murmurate init` makes a mesh, `murmurate join TICKET` joins one; `murmurate paths` shows where it is looked for",
         ),
+        DaemonError::OtherMesh { .. } => {
+            (ErrorCode::OtherMesh, "move the store away, or give this identity a data directory of its own")
+        }
         DaemonError::Store(StoreError::Locked { .. }) => {
             (ErrorCode::AlreadyRunning, "end the other daemon, or use another data directory")
         }

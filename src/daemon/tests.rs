@@ -9,7 +9,7 @@ use murmurate_client::types::{AddFolder, Conflicts};
 use murmurate_net::Environment;
 
 use super::request::{Caller, Request};
-use super::{Daemon, DaemonConfig, save_identity, throwaway_mesh};
+use super::{Daemon, DaemonConfig, throwaway_mesh};
 
 /// How long a condition may take. Far above what it needs: a slow machine isn't a failure.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -47,14 +47,16 @@ impl Mesh {
         for (index, made) in made.into_iter().enumerate() {
             let data_dir = dir.path().join(&names[index]).join("data");
             std::fs::create_dir_all(&data_dir).unwrap();
-            save_identity(&data_dir, &made.identity, &made.admission).unwrap();
+            made.save(&data_dir).unwrap();
             let folder = dir.path().join(&names[index]).join("config");
             std::fs::create_dir_all(&folder).unwrap();
             let peers = addresses.iter().filter(|other| **other != addresses[index]);
             let config = DaemonConfig {
                 runtime_dir: dir.path().join(&names[index]).join("run"),
                 listen: addresses[index],
+                advertise: Vec::new(),
                 peers: peers.map(|address| address.to_string().parse().unwrap()).collect(),
+                certificate_validity: Duration::from_secs(86_400),
                 data_dir,
             };
             hosts.push(Host { daemon: None, config, folder });

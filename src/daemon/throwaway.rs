@@ -1,48 +1,50 @@
 //! A mesh whose authority is forgotten once its hosts are made: for `dev` and for tests.
 
-use murmurate_crdt::id::MeshId;
-use murmurate_net::identity::generate_key;
-use murmurate_net::{Authority, Environment, Identity};
-use murmurate_protocol::Admission;
-use rand_core::Rng;
+use std::path::Path;
+use std::time::Duration;
 
-/// How long the hosts' certificates hold: a mesh for trying things out isn't kept for longer.
-const VALID_MS: u64 = 30 * 24 * 60 * 60 * 1_000;
-/// Certificates begin a little in the past: clocks differ.
-const CLOCK_SLACK_MS: u64 = 60 * 60 * 1_000;
+use murmurate_net::identity::{DirectoryError, generate_key};
+use murmurate_net::{Environment, Identity};
 
-/// A host of a throwaway mesh, ready to be saved with [`super::save_identity`].
-#[derive(Debug)]
-pub struct ThrowawayHost {
+use super::founding::{NewHost, NewMesh};
+
+/// How long the hosts' certificates hold.
+const VALIDITY: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// A host of a throwaway mesh.
+pub struct ThrowawayHost(NewHost);
+
+impl ThrowawayHost {
     /// Its key and certificate.
-    pub identity: Identity,
-    /// The authority's statement that it is a member.
-    pub admission: Admission,
+    #[must_use]
+    pub fn identity(&self) -> &Identity {
+        &self.0.identity
+    }
+
+    /// Writes the identity directory, so that a daemon can start with this data directory.
+    ///
+    /// # Errors
+    /// When there is one already, or it can't be written.
+    pub fn save(&self, data_dir: &Path) -> Result<(), DirectoryError> {
+        self.0.save(data_dir, None)
+    }
 }
 
-/// Makes a mesh of hosts with these names.
+/// Makes a mesh of hosts with these names. The first may issue certificates and tickets.
 ///
 /// # Errors
 /// When a name can't be a host's, in words.
 pub fn throwaway_mesh(environment: &Environment, names: &[String]) -> Result<Vec<ThrowawayHost>, String> {
-    let mut rng = environment.rng();
-    let mut mesh = MeshId::default();
-    rng.fill_bytes(&mut mesh.0);
-    let now_ms = environment.wall_ms();
-    let authority = Authority::throwaway(mesh, &mut rng, now_ms.saturating_sub(CLOCK_SLACK_MS))
-        .map_err(|error| error.to_string())?;
-    names.iter().map(|name| host(&authority, name, now_ms, environment)).collect()
-}
-
-fn host(authority: &Authority, name: &str, now_ms: u64, environment: &Environment) -> Result<ThrowawayHost, String> {
-    let key = generate_key(&mut environment.rng());
-    let public_key = key.verifying_key();
-    let certificate = authority
-        .issue(public_key.as_bytes(), name, now_ms.saturating_sub(CLOCK_SLACK_MS), now_ms + VALID_MS)
-        .map_err(|error| error.to_string())?;
-    let admission = Admission::admit(authority.mesh(), authority.key(), &public_key, name, now_ms)
-        .map_err(|error| error.to_string())?;
-    let identity =
-        Identity::new(key, certificate, authority.certificate().clone()).map_err(|error| error.to_string())?;
-    Ok(ThrowawayHost { identity, admission })
+    let Some((first, others)) = names.split_first() else { return Ok(Vec::new()) };
+    let mesh = NewMesh::new(environment)?;
+    let (first, issuer) = mesh.first_host(first, VALIDITY, environment)?;
+    let grant = first.statements[0].clone();
+    let mut hosts = vec![first];
+    for name in others {
+        let key = generate_key(&mut environment.rng());
+        let mut host = mesh.host(&issuer, &grant, key, name, VALIDITY, environment)?;
+        host.statements.insert(0, grant.clone());
+        hosts.push(host);
+    }
+    Ok(hosts.into_iter().map(ThrowawayHost).collect())
 }

@@ -2,12 +2,14 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use murmurate_client::types::ApiError;
 use murmurate_net::PeerAddress;
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
 
-use super::{Setting, Surroundings, bad_setting, file, first, variable};
+use super::{Setting, Surroundings, bad_setting, file, first, parse_duration, variable};
 
 /// Where the system's daemon has its settings.
 const SYSTEM_FILE: &str = "/etc/murmurate/daemon.toml";
@@ -18,10 +20,21 @@ const PORT: u16 = 7117;
 /// The longest name of a host: a DNS label's, so that it can become one.
 const NAME_BYTES: usize = 63;
 
+/// Bytes of the data directory's digest in the name of a runtime directory.
+const OWN_RUNTIME_BYTES: usize = 6;
+
+/// For how long certificates are valid: long enough for a host that is away for two weeks, short enough that what is
+/// stolen is soon worth nothing even where a revocation doesn't come.
+const CERTIFICATE_VALIDITY: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+const SHORTEST_VALIDITY: Duration = Duration::from_secs(5);
+/// What is the longest elsewhere, too.
+const LONGEST_VALIDITY: Duration = Duration::from_secs(825 * 24 * 60 * 60);
+
 /// What is logged by default: each connection, folder and trouble, not each change.
 const LOG: &str = "info";
 
-const KEYS: [&str; 7] = ["name", "data_dir", "runtime_dir", "socket", "listen", "peers", "log"];
+const KEYS: [&str; 9] =
+    ["name", "data_dir", "runtime_dir", "socket", "listen", "advertise", "peers", "certificate_validity", "log"];
 
 /// The file, as it is written.
 #[derive(Debug, Default, Deserialize)]
@@ -32,7 +45,9 @@ struct File {
     runtime_dir: Option<PathBuf>,
     socket: Option<PathBuf>,
     listen: Option<SocketAddr>,
+    advertise: Option<Vec<String>>,
     peers: Option<Vec<String>>,
+    certificate_validity: Option<String>,
     log: Option<String>,
 }
 
@@ -43,6 +58,12 @@ pub struct DaemonFlags {
     pub settings: Option<PathBuf>,
     /// The socket.
     pub socket: Option<PathBuf>,
+    /// Identity and store.
+    pub data_dir: Option<PathBuf>,
+    /// The UDP address for the mesh.
+    pub listen: Option<SocketAddr>,
+    /// This host's name.
+    pub name: Option<String>,
 }
 
 /// All settings of a daemon, each with its source.
@@ -60,8 +81,12 @@ pub struct Settings {
     pub socket: Setting<PathBuf>,
     /// The UDP address for the mesh. Default: all addresses, because a host can't know by which one others reach it.
     pub listen: Setting<SocketAddr>,
-    /// Hosts to connect to. Default: none; the first host of a mesh has nobody to name.
+    /// Where other hosts reach this one. Default: none; then it is `listen`, or the addresses of the host's interfaces.
+    pub advertise: Setting<Vec<PeerAddress>>,
+    /// Hosts to connect to, besides the members that say where they are. Default: none.
     pub peers: Setting<Vec<PeerAddress>>,
+    /// For how long the certificates are valid that this host issues; each is renewed at half of that. Default: 30 days.
+    pub certificate_validity: Setting<Duration>,
     /// What is logged, as `tracing` filters are written.
     pub log: Setting<String>,
 }
@@ -102,11 +127,17 @@ impl Settings {
         surroundings: &Surroundings,
     ) -> Result<Self, ApiError> {
         let from = Sources { file: &path.value, surroundings };
-        let name = from.pick("MURMURATE_NAME", text, file.name, || default_name(surroundings))?;
+        let name = match flags.name.clone() {
+            Some(name) => Setting::new(name, "flag --name"),
+            None => from.pick("MURMURATE_NAME", text, file.name, || default_name(surroundings))?,
+        };
         check_name(&name)?;
-        let data_dir = from.pick_path("MURMURATE_DATA_DIR", file.data_dir, || default_data_dir(surroundings))?;
-        let runtime_dir =
-            from.pick_path("MURMURATE_RUNTIME_DIR", file.runtime_dir, || default_runtime_dir(surroundings))?;
+        let data_dir = match &flags.data_dir {
+            Some(path) => Setting::new(absolute(path)?, "flag --data-dir"),
+            None => from.pick_path("MURMURATE_DATA_DIR", file.data_dir, || default_data_dir(surroundings))?,
+        };
+        let default_runtime = || default_runtime_dir(surroundings, flags.data_dir.as_ref().map(|_| &*data_dir.value));
+        let runtime_dir = from.pick_path("MURMURATE_RUNTIME_DIR", file.runtime_dir, default_runtime)?;
         let default_socket =
             || Setting::new(runtime_dir.value.join("murmurate.sock"), "default: in the runtime directory");
         let socket = match flags.socket.clone() {
@@ -114,15 +145,26 @@ impl Settings {
             None => from.pick_path("MURMURATE_SOCKET", file.socket, default_socket)?,
         };
         let default_listen = || Setting::new((std::net::Ipv6Addr::UNSPECIFIED, PORT).into(), "default: all addresses");
-        let listen = from.pick("MURMURATE_LISTEN", address, file.listen, default_listen)?;
-        let peers = file.peers.map(|peers| peers_of(peers.iter().map(String::as_str))).transpose();
-        let peers = peers.map_err(|why| {
-            bad_setting(format!("read `peers` in {}", path.value.display()), why, "correct the address")
-        })?;
-        let listed = |text: &str| peers_of(text.split(',').map(str::trim));
-        let peers = from.pick("MURMURATE_PEERS", listed, peers, || Setting::new(Vec::new(), "default: none"))?;
+        let listen = match flags.listen {
+            Some(listen) => Setting::new(listen, "flag --listen"),
+            None => from.pick("MURMURATE_LISTEN", address, file.listen, default_listen)?,
+        };
+        let advertise = from.pick_addresses("MURMURATE_ADVERTISE", "advertise", file.advertise)?;
+        let peers = from.pick_addresses("MURMURATE_PEERS", "peers", file.peers)?;
+        let certificate_validity = from.pick_validity(file.certificate_validity)?;
         let log = from.pick("MURMURATE_LOG", text, file.log, || Setting::new(LOG.to_owned(), "default"))?;
-        Ok(Self { file: path, name, data_dir, runtime_dir, socket, listen, peers, log })
+        Ok(Self {
+            file: path,
+            name,
+            data_dir,
+            runtime_dir,
+            socket,
+            listen,
+            advertise,
+            peers,
+            certificate_validity,
+            log,
+        })
     }
 }
 
@@ -144,6 +186,29 @@ impl Sources<'_> {
         Ok(first(None, variable(self.surroundings, name, parse)?, field, default))
     }
 
+    /// Addresses: a list in the file, separated by commas in the variable.
+    fn pick_addresses(
+        &self,
+        variable: &str,
+        key: &str,
+        field: Option<Vec<String>>,
+    ) -> Result<Setting<Vec<PeerAddress>>, ApiError> {
+        let field = field.map(|texts| addresses(texts.iter().map(String::as_str))).transpose().map_err(|why| {
+            bad_setting(format!("read `{key}` in {}", self.file.display()), why, "correct the address")
+        })?;
+        let listed = |text: &str| addresses(text.split(',').map(str::trim));
+        self.pick(variable, listed, field, || Setting::new(Vec::new(), "default: none"))
+    }
+
+    fn pick_validity(&self, field: Option<String>) -> Result<Setting<Duration>, ApiError> {
+        let field = field.map(|text| validity(&text)).transpose().map_err(|why| {
+            let what = format!("read `certificate_validity` in {}", self.file.display());
+            bad_setting(what, why, "write, for example, `30d`")
+        })?;
+        let default = || Setting::new(CERTIFICATE_VALIDITY, "default: 30 days");
+        self.pick("MURMURATE_CERTIFICATE_VALIDITY", validity, field, default)
+    }
+
     /// Paths in a file are relative to it.
     fn pick_path(
         &self,
@@ -160,11 +225,19 @@ fn text(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
+fn validity(text: &str) -> Result<Duration, String> {
+    let validity = parse_duration(text)?;
+    if (SHORTEST_VALIDITY..=LONGEST_VALIDITY).contains(&validity) {
+        return Ok(validity);
+    }
+    Err("a certificate is valid for 5 seconds to 825 days".to_owned())
+}
+
 fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| format!("`{text}` is no address and port, like `[::]:{PORT}` or `10.0.0.1:{PORT}`"))
 }
 
-fn peers_of<'a>(texts: impl Iterator<Item = &'a str>) -> Result<Vec<PeerAddress>, String> {
+fn addresses<'a>(texts: impl Iterator<Item = &'a str>) -> Result<Vec<PeerAddress>, String> {
     let parse = |text: &str| text.parse().map_err(|error: murmurate_net::address::AddressError| error.to_string());
     texts.map(parse).collect()
 }
@@ -195,8 +268,23 @@ fn default_data_dir(surroundings: &Surroundings) -> Setting<PathBuf> {
     }
 }
 
-/// Never below the data directory: a copy of that must not bring the runtime directory's records along.
-fn default_runtime_dir(surroundings: &Surroundings) -> Setting<PathBuf> {
+fn absolute(path: &Path) -> Result<PathBuf, ApiError> {
+    std::path::absolute(path).map_err(|error| {
+        bad_setting(format!("use the directory {}", path.display()), error.to_string(), "give an absolute path")
+    })
+}
+
+/// Never below the data directory: a copy of that must not bring the runtime directory's records along. A host with a data
+/// directory of its own gets a runtime directory of its own.
+fn default_runtime_dir(surroundings: &Surroundings, own_data_dir: Option<&Path>) -> Setting<PathBuf> {
+    let setting = machine_runtime_dir(surroundings);
+    let Some(data_dir) = own_data_dir else { return setting };
+    let digest = Sha256::digest(data_dir.as_os_str().as_encoded_bytes());
+    let name: String = digest.iter().take(OWN_RUNTIME_BYTES).map(|byte| format!("{byte:02x}")).collect();
+    Setting::new(setting.value.join(name), "default for --data-dir")
+}
+
+fn machine_runtime_dir(surroundings: &Surroundings) -> Setting<PathBuf> {
     if surroundings.is_root() {
         return Setting::new("/run/murmurate".into(), "default for the system");
     }
@@ -226,7 +314,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("daemon.toml");
         fs::write(&path, text).unwrap();
-        let flags = DaemonFlags { settings: Some(path), socket: socket.map(PathBuf::from) };
+        let flags = DaemonFlags { settings: Some(path), socket: socket.map(PathBuf::from), ..DaemonFlags::default() };
         Settings::load(&flags, &surroundings(variables, 1000))
     }
 
@@ -240,6 +328,20 @@ mod tests {
         assert_eq!(settings.log.value, "debug");
         assert!(settings.log.source.ends_with("daemon.toml"));
         assert_eq!(settings.listen.value.port(), PORT);
+    }
+
+    #[test]
+    fn hosts_of_one_machine_have_runtime_directories_of_their_own() {
+        let of = |data_dir: Option<&str>| {
+            let flags = DaemonFlags { data_dir: data_dir.map(PathBuf::from), ..DaemonFlags::default() };
+            Settings::resolve(Setting::new("/f".into(), ""), File::default(), &flags, &surroundings(&[], 0)).unwrap()
+        };
+        let [a, b, machine] = [Some("/srv/a"), Some("/srv/b"), None].map(of);
+        assert_eq!(a.data_dir, Setting::new("/srv/a".into(), "flag --data-dir"));
+        assert_eq!(machine.runtime_dir.value, Path::new("/run/murmurate"));
+        assert_eq!(a.runtime_dir.value.parent(), Some(Path::new("/run/murmurate")));
+        assert_ne!(a.runtime_dir, b.runtime_dir);
+        assert!(a.socket.value.starts_with(&a.runtime_dir.value));
     }
 
     #[test]
@@ -270,7 +372,7 @@ mod tests {
 
     #[test]
     fn a_file_that_is_named_must_exist() {
-        let flags = DaemonFlags { settings: Some("/nonexistent/daemon.toml".into()), socket: None };
+        let flags = DaemonFlags { settings: Some("/nonexistent/daemon.toml".into()), ..DaemonFlags::default() };
         assert_eq!(Settings::load(&flags, &surroundings(&[], 0)).unwrap_err().code, ErrorCode::Io);
     }
 

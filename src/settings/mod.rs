@@ -2,11 +2,13 @@
 
 mod client;
 mod daemon;
+mod duration;
 mod file;
 mod surroundings;
 
 pub use client::{ClientFlags, ClientSettings, ColorChoice, OutputFormat};
 pub use daemon::{DaemonFlags, Settings};
+pub use duration::parse_duration;
 pub use surroundings::Surroundings;
 
 use murmurate_client::types::{ApiError, ErrorCode};

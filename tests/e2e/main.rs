@@ -1,9 +1,10 @@
 //! What a mesh promises, shown with real daemons: driven through the command line, files and partitions.
 //!
-//! Tests that need network namespaces are skipped by name and reason where they can't run; see `harness/namespace.rs`.
+//! Tests that need network namespaces are skipped by name and reason where they can't run; see `tests/harness/namespace.rs`.
 //! A failing test leaves its directory behind and names it; `MURMURATE_SEED` replays the random ones.
 #![allow(clippy::unwrap_used, reason = "a test stops at what it didn't expect")]
 
+#[path = "../harness/mod.rs"]
 mod harness;
 
 mod certificates;
@@ -13,6 +14,7 @@ mod dev;
 mod edits;
 mod folders;
 mod held;
+mod join;
 mod partition;
 mod readers;
 mod restart;

@@ -21,6 +21,9 @@ const PERHAPS_JSON: &[&str] = &[
     "flake.lock",
 ];
 
+/// What opens and what closes the parts of a template.
+const MARKERS: [(&str, &str); 4] = [("{{", "}}"), ("{%", "%}"), ("<%", "%>"), ("${", "}")];
+
 /// The format of a file that is new. `path` may have folders before the name; upper and lower case of the extension don't
 /// matter.
 ///
@@ -60,6 +63,8 @@ fn has_marker(line: &str) -> bool {
     if line.starts_with('#') || line.starts_with("//") {
         return false;
     }
+    // Looked for once: a line of openings alone may be as long as a file.
+    let last_closings = MARKERS.map(|(_, close)| line.rfind(close).unwrap_or(0));
     let mut quote = None;
     let mut escaped = false;
     for (at, character) in line.char_indices() {
@@ -69,17 +74,17 @@ fn has_marker(line: &str) -> bool {
             (Some('"'), '\\') => escaped = true,
             (Some(_), _) => {}
             (None, '"' | '\'') => quote = Some(character),
-            (None, _) if is_marker(&line[at..]) => return true,
+            (None, _) if is_marker(line, at, &last_closings) => return true,
             (None, _) => {}
         }
     }
     false
 }
 
-/// Whether `text` begins with a template's opening and has its closing on the same line.
-fn is_marker(text: &str) -> bool {
-    let pairs = [("{{", "}}"), ("{%", "%}"), ("<%", "%>"), ("${", "}")];
-    pairs.iter().any(|(open, close)| text.strip_prefix(open).is_some_and(|rest| rest.contains(close)))
+/// Whether a template's opening stands at `at`, and its closing behind it on the same line.
+fn is_marker(line: &str, at: usize, last_closings: &[usize; MARKERS.len()]) -> bool {
+    let mut markers = MARKERS.iter().zip(last_closings);
+    markers.any(|((open, _), &closing)| line[at..].starts_with(open) && closing >= at + open.len())
 }
 
 #[cfg(test)]
@@ -130,5 +135,14 @@ mod tests {
         ];
         templates.iter().for_each(|text| assert!(looks_like_template(text), "{text}"));
         mistakes.iter().for_each(|text| assert!(!looks_like_template(text), "{text}"));
+    }
+
+    /// A search behind each opening would take a quarter of an hour here.
+    #[test]
+    fn a_file_of_openings_is_read_once() {
+        for (open, _) in MARKERS {
+            assert!(!looks_like_template(&open.repeat(crate::limits::FILE_BYTES / open.len())));
+        }
+        assert!(!looks_like_template("}} {{") && !looks_like_template("${"));
     }
 }

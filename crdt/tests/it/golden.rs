@@ -103,8 +103,10 @@ fn later_fields_are_kept_and_those_that_must_be_understood_wait() {
 }
 
 fn cells() -> Vec<(&'static str, Cell)> {
-    let between = (Position::imported(0), Position::imported(1));
-    let position = Position::run_between(Some(&between.0), Some(&between.1), dot(1, 300), 2).remove(1);
+    // One step: number, half an actor, sequence and lane, index.
+    let mut steps = Encoder::new();
+    steps.varint(1).varint(98_304).varint(0x0101_0101_0101_0101).varint(300 << 3 | 1).varint(1);
+    let position = Position::decode(&mut Decoder::new(&steps.finish())).unwrap();
     let decor = Decor {
         lead: "# why\n".into(),
         separator: " = ".into(),

@@ -271,3 +271,12 @@ fn a_put_past_the_limit_of_keys_is_refused_and_leaves_the_others() {
     assert!(error.to_string().contains("too many keys"), "{error}");
     assert_eq!(replica.document.render().file().unwrap().bytes, most.as_bytes());
 }
+
+/// Registers carry whole paths: a small file can make a large change. What is written is what others take.
+#[test]
+fn a_small_file_with_long_paths_is_taken_by_others() {
+    let keys: String = (0..7_000).map(|key| format!(",\n\"k{key}\": 0")).collect();
+    let text = format!("{{\"{}\": {{\"k\": 0{keys}}}}}\n", "x".repeat(limits::PATH_BYTES - 24));
+    let all = replicas(2, "f/a.json", &text);
+    assert_eq!(all[1].document.render().file().unwrap().format(), Format::Text, "key by key, it would be 14 MB");
+}

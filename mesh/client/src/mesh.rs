@@ -13,9 +13,10 @@ use crate::connection::{Answer, Call, Connections, bad_answer};
 use crate::limits::{ANSWER_DEADLINE, WAIT_GRACE};
 use crate::socket::default_socket;
 use crate::types::{
-    AddFolder, ApiError, Conflicts, Converged, Counters, Deleted, Documents, Entry, File, FolderAdded, FolderConfirmed,
-    FolderRemoved, FolderStatus, Folders, Key, Keys, Members, PutResult, PutValue, ResolveConflict, Resolved, Status,
-    Version,
+    AddFolder, AddIssuer, ApiError, Conflicts, Converged, Counters, CreateTicket, Deleted, Documents, Entry, File,
+    FolderAdded, FolderConfirmed, FolderRemoved, FolderStatus, Folders, IssuerAdded, Key, KeyStatus, Keys, Left,
+    Members, Node, NodeRevoked, PutResult, PutValue, ResolveConflict, Resolved, RevokeNode, Status, TicketCreated,
+    TicketRevoked, Tickets, Version,
 };
 use crate::watch::WatchRequest;
 
@@ -83,6 +84,70 @@ impl Mesh {
     /// See [`Mesh`].
     pub async fn members(&self) -> Result<Members, ApiError> {
         self.read("/v1/members", &[]).await
+    }
+
+    /// Everything that this host knows of one host; `node` is its name or the beginning of its id.
+    ///
+    /// # Errors
+    /// See [`Mesh`]; when there is no such host, or several.
+    pub async fn node(&self, node: &str) -> Result<Node, ApiError> {
+        self.read("/v1/node", &[("node", node)]).await
+    }
+
+    /// Makes a ticket, with which other hosts can join.
+    ///
+    /// # Errors
+    /// See [`Mesh`]; when this host may not issue any.
+    pub async fn ticket_create(&self, ticket: &CreateTicket) -> Result<TicketCreated, ApiError> {
+        self.write(Method::POST, "/v1/tickets", &[], ticket).await
+    }
+
+    /// The tickets that this host made.
+    ///
+    /// # Errors
+    /// See [`Mesh`].
+    pub async fn tickets(&self) -> Result<Tickets, ApiError> {
+        self.read("/v1/tickets", &[]).await
+    }
+
+    /// Takes a ticket back; `id` is its name or the ticket itself.
+    ///
+    /// # Errors
+    /// See [`Mesh`]; when this host made no such ticket.
+    pub async fn ticket_revoke(&self, id: &str) -> Result<TicketRevoked, ApiError> {
+        self.call(Method::DELETE, "/v1/ticket", &[("id", id)], Bytes::new()).await
+    }
+
+    /// The mesh's keys and certificates.
+    ///
+    /// # Errors
+    /// See [`Mesh`].
+    pub async fn key_status(&self) -> Result<KeyStatus, ApiError> {
+        self.read("/v1/key-status", &[]).await
+    }
+
+    /// Lets a host issue certificates and tickets.
+    ///
+    /// # Errors
+    /// See [`Mesh`]; when the authority's key isn't here and no recovery key is given.
+    pub async fn add_issuer(&self, issuer: &AddIssuer) -> Result<IssuerAdded, ApiError> {
+        self.write(Method::POST, "/v1/issuers", &[], issuer).await
+    }
+
+    /// Takes a host out of the mesh for good.
+    ///
+    /// # Errors
+    /// See [`Mesh`]; when this host is no issuer and no recovery key is given.
+    pub async fn revoke(&self, node: &RevokeNode) -> Result<NodeRevoked, ApiError> {
+        self.write(Method::POST, "/v1/revocations", &[], node).await
+    }
+
+    /// Leaves the mesh: tells the others, puts keys and store aside, and ends the daemon.
+    ///
+    /// # Errors
+    /// See [`Mesh`].
+    pub async fn leave(&self) -> Result<Left, ApiError> {
+        self.call(Method::POST, "/v1/leave", &[], Bytes::new()).await
     }
 
     /// The folders that this host keeps.

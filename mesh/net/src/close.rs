@@ -28,12 +28,14 @@ pub(crate) enum CloseCode {
     BadProtocol,
     /// Nothing was heard for too long.
     Silent,
-    /// The peer's membership was revoked.
+    /// The peer's membership was revoked, or its issuer's.
     Revoked,
+    /// Too many joins at once.
+    Busy,
 }
 
 impl CloseCode {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Shutdown,
         Self::Duplicate,
         Self::Replaced,
@@ -44,6 +46,7 @@ impl CloseCode {
         Self::BadProtocol,
         Self::Silent,
         Self::Revoked,
+        Self::Busy,
     ];
 
     /// 0 is left to connections that are dropped without a word.
@@ -59,6 +62,7 @@ impl CloseCode {
             Self::BadProtocol => 8,
             Self::Silent => 9,
             Self::Revoked => 10,
+            Self::Busy => 11,
         })
     }
 

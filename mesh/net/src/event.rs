@@ -9,6 +9,7 @@ use murmurate_crdt::id::NodeId;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use crate::close::DisconnectReason;
+use crate::join::{JoinReply, JoinRequest};
 use crate::limits;
 use crate::refusal::RefuseReason;
 
@@ -51,6 +52,8 @@ pub enum NetworkEvent {
         /// Why.
         reason: RefuseReason,
     },
+    /// Somebody asks for a certificate. Answer it with the reply, within 20 s.
+    Join(JoinRequest, JoinReply),
 }
 
 struct Queued {

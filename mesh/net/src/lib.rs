@@ -1,8 +1,9 @@
 //! QUIC connections between members, with mutual TLS on every byte.
 //!
 //! ```text
-//!  identity ──▶ Network::start ──▶ NetworkHandle   send, set_peers, disconnect, shutdown
-//!                               └─▶ NetworkEvents   Connected, Frame, SendQueueFull, Disconnected, Refused
+//!  identity ──▶ Network::start ──▶ NetworkHandle   send, set_peers, renew, set_identity, shutdown
+//!                               └─▶ NetworkEvents   Connected, Frame, SendQueueFull, Disconnected, Refused, Join
+//!  ticket ────▶ join::redeem ──▶ a new identity's certificates
 //! ```
 //! The bytes and steps are in `PROTOCOL.md` at the root of the repository.
 
@@ -14,9 +15,13 @@ mod dial;
 pub mod environment;
 mod event;
 pub mod identity;
+pub mod join;
 pub mod limits;
 mod network;
+mod peer;
+mod race;
 mod refusal;
+mod socket;
 mod tls;
 mod traffic;
 mod transport;
@@ -27,8 +32,9 @@ pub use close::DisconnectReason;
 pub use connection::SendOutcome;
 pub use environment::Environment;
 pub use event::{NetworkEvent, NetworkEvents};
-pub use identity::{Authority, Identity};
+pub use identity::{Anchors, Authority, Identity, Issuer};
 pub use network::{Network, NetworkConfig, NetworkHandle, StartError};
+pub use peer::Peer;
 pub use refusal::{PeerRefusal, RefuseReason};
 pub use tls::TlsError;
 pub use traffic::Traffic;

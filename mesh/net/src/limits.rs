@@ -12,6 +12,8 @@ pub(crate) const PATIENT_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) const RETRY_MS: std::ops::Range<u64> = 250..500;
 /// Pause after an answer that was a refusal: only people can mend it, so it may cost less.
 pub(crate) const REFUSED_RETRY_MS: std::ops::Range<u64> = 2_000..4_000;
+/// Pause before it is looked again whether only this node itself is at a peer's addresses: addresses move, seldom.
+pub(crate) const OWN_ADDRESS_RETRY_MS: std::ops::Range<u64> = 30_000..60_000;
 /// How often an address that doesn't resolve or answer is named in the log again.
 pub(crate) const UNREACHABLE_LOG_INTERVAL: Duration = Duration::from_secs(60);
 /// Longest wait for the resolver.
@@ -59,6 +61,8 @@ pub(crate) const INCOMING_BUFFER_BYTES: u64 = 16 << 10;
 
 /// Bytes on the way per stream: 20 MB/s at 100 ms of round trip.
 pub(crate) const STREAM_WINDOW_BYTES: u32 = 2 << 20;
+/// Bytes on the way on a connection that wasn't greeted yet, and on a joiner's: strangers can make a host hold no more.
+pub(crate) const UNGREETED_WINDOW_BYTES: u32 = 64 << 10;
 /// Bytes on the way per connection: a window for each stream, so that a stalled class stalls no other.
 pub(crate) const CONNECTION_WINDOW_BYTES: u32 = 8 << 20;
 /// The smallest datagram that every path must carry (RFC 9000, section 14).
@@ -84,9 +88,44 @@ pub(crate) const REFUSAL_LOG_INTERVAL: Duration = Duration::from_secs(10);
 /// Refusals remembered for that.
 pub(crate) const REFUSALS_REMEMBERED: usize = 1_024;
 
+/// Joins served at once; more are told that the host is busy. A whole rack that joins at one command fits.
+pub(crate) const JOINS: usize = 64;
+/// Longest wait for a joiner's request, and for its taking the answer. It has nothing to compute.
+pub(crate) const JOIN_MESSAGE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longest wait for the core's decision, which takes an fsync.
+pub(crate) const JOIN_DECISION_TIMEOUT: Duration = Duration::from_secs(20);
+/// Longest wait of a joiner for the answer: what the other side may take, and the way.
+pub(crate) const JOIN_ANSWER_TIMEOUT: Duration = Duration::from_secs(40);
+/// How long a joiner asks again where it was told that the host is busy.
+pub(crate) const JOIN_BUSY_PATIENCE: Duration = Duration::from_secs(20);
+/// Pause before that, jittered.
+pub(crate) const JOIN_BUSY_RETRY_MS: std::ops::Range<u64> = 200..600;
+/// Bytes of a joiner's request; it needs under 300, the rest is room for later versions.
+pub(crate) const JOIN_REQUEST_BYTES: usize = 1_024;
+/// Bytes of an answer: the statements, and certificates.
+pub(crate) const JOIN_ANSWER_BYTES: usize = STATEMENTS_BYTES + (1 << 20);
+/// Bytes of a certificate in an answer; they have about 500.
+pub(crate) const CERTIFICATE_BYTES: usize = 4 << 10;
+/// Bytes of a statement in an answer, as in the roster: one with its issuer's grant inside is the largest.
+pub(crate) const STATEMENT_BYTES: usize = 8 << 10;
+/// Statements in an answer.
+pub(crate) const STATEMENTS: usize = 16_384;
+/// Bytes of the words in a refusal.
+pub(crate) const REFUSAL_TEXT_BYTES: usize = 256;
+/// Characters of a ticket: 16 addresses with the longest host names need 7,000.
+pub(crate) const TICKET_CHARACTERS: usize = 8 << 10;
+/// Addresses in a ticket.
+pub(crate) const TICKET_ADDRESSES: usize = 16;
+/// Head start of each address before the next is tried beside it (RFC 8305, section 5).
+pub(crate) const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
+/// Addresses tried for one name.
+pub(crate) const ADDRESSES_PER_NAME: usize = 16;
+
 /// Bytes of a node's name: X.509's bound for a common name.
 pub const NAME_BYTES: usize = 64;
 /// Bytes of a file of the identity directory: keys and certificates are a few hundred.
-pub(crate) const IDENTITY_FILE_BYTES: u64 = 64 << 10;
+pub(crate) const IDENTITY_FILE_BYTES: usize = 64 << 10;
+/// Bytes of the statements that a node is given when it joins, and keeps: enough for what makes thousands of members known.
+pub const STATEMENTS_BYTES: usize = 4 << 20;
 /// Bytes of the reason sent with a close.
 pub(crate) const CLOSE_REASON_BYTES: usize = 256;

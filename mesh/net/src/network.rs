@@ -16,7 +16,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use murmurate_crdt::id::NodeId;
-use quinn::{AsyncUdpSocket, Connection, Endpoint, Incoming, Runtime, TokioRuntime};
+use quinn::crypto::rustls::HandshakeData;
+use quinn::{AsyncUdpSocket, Connection, Endpoint, Incoming, Runtime, TokioRuntime, VarInt};
 use rand_core::Rng;
 use rustls_pki_types::CertificateDer;
 use tokio::task::AbortHandle;
@@ -31,10 +32,14 @@ use crate::connection::{self, SendOutcome};
 use crate::dial::{self, Dialled};
 use crate::environment::Environment;
 use crate::event::{EventSender, NetworkEvent, NetworkEvents, channel};
-use crate::identity::{Identity, Member, read_member};
+use crate::identity::{Identity, Member, read_issuer, read_member};
+use crate::join::server::serve;
+use crate::join::{self, JoinError, Renewed};
 use crate::limits;
+use crate::peer::Peer;
 use crate::refusal::{RefusalLog, RefuseReason, reason_of};
-use crate::tls::{Note, SERVER_NAME, Tls, TlsError};
+use crate::socket;
+use crate::tls::{JOIN_ALPN, Note, SERVER_NAME, Tls, TlsError};
 use crate::traffic::Traffic;
 use crate::transport::{Transport, endpoint_config};
 
@@ -43,8 +48,8 @@ use crate::transport::{Transport, endpoint_config};
 pub struct NetworkConfig {
     /// The UDP address to listen on and dial from; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// Where peers are dialled; see [`NetworkHandle::set_peers`].
-    pub peers: Vec<PeerAddress>,
+    /// Whom to dial; see [`NetworkHandle::set_peers`].
+    pub peers: Vec<Peer>,
 }
 
 /// The network didn't start. Nothing is left running.
@@ -81,7 +86,7 @@ impl Network {
         environment: Environment,
     ) -> Result<(NetworkHandle, NetworkEvents), StartError> {
         let bind = |source| StartError::Bind { address: config.listen, source };
-        let socket = std::net::UdpSocket::bind(config.listen).map_err(bind)?;
+        let socket = socket::bind(config.listen).map_err(bind)?;
         let runtime = Arc::new(TokioRuntime);
         let socket = runtime.wrap_udp_socket(socket).map_err(bind)?;
         Self::start_on(socket, runtime, config.peers, identity, environment)
@@ -94,7 +99,7 @@ impl Network {
     pub fn start_on(
         socket: Arc<dyn AsyncUdpSocket>,
         runtime: Arc<dyn Runtime>,
-        peers: Vec<PeerAddress>,
+        peers: Vec<Peer>,
         identity: Identity,
         environment: Environment,
     ) -> Result<(NetworkHandle, NetworkEvents), StartError> {
@@ -117,6 +122,7 @@ impl Network {
             events,
             refusals: RefusalLog::default(),
             handshakes: AtomicUsize::new(0),
+            joins: AtomicUsize::new(0),
             dials: Mutex::default(),
         });
         let accepting = tokio::spawn(accept_loop(Arc::clone(&shared))).abort_handle();
@@ -148,34 +154,50 @@ impl NetworkHandle {
         }
     }
 
-    /// Replaces the addresses that are dialled. Connections stay, also those over addresses that are dropped.
-    pub fn set_peers(&self, peers: Vec<PeerAddress>) {
-        let wanted: BTreeSet<PeerAddress> = peers.into_iter().collect();
+    /// Replaces whom to dial. Connections stay, also those with peers and over addresses that are dropped.
+    pub fn set_peers(&self, peers: Vec<Peer>) {
+        let wanted: BTreeSet<Peer> = peers.into_iter().filter(|peer| !peer.addresses.is_empty()).collect();
         let mut dials = self.shared.lock_dials();
-        dials.retain(|address, task| {
-            let is_wanted = wanted.contains(address);
+        dials.retain(|peer, task| {
+            let is_wanted = wanted.contains(peer);
             if !is_wanted {
                 task.abort();
             }
             is_wanted
         });
-        for address in wanted {
+        for peer in wanted {
             let shared = &self.shared;
             dials
-                .entry(address.clone())
-                .or_insert_with(|| tokio::spawn(dial::keep_dialling(Arc::clone(shared), address)).abort_handle());
+                .entry(peer.clone())
+                .or_insert_with(|| tokio::spawn(dial::keep_dialling(Arc::clone(shared), peer)).abort_handle());
         }
     }
 
-    /// Replaces the set of nodes whose certificates count no more, and closes their connections.
+    /// Replaces the set of nodes whose certificates count no more, and those that they issued, and closes the connections of
+    /// all of them.
     pub fn set_revoked(&self, nodes: BTreeSet<NodeId>) {
         // First the set: a connection that is being admitted looks at it afterwards.
         self.shared.tls.revoked().set(nodes.clone());
-        for node in &nodes {
-            if let Some(connection) = self.shared.registry.connection(node) {
-                close(&connection, CloseCode::Revoked, "");
-            }
+        for connection in self.shared.registry.vouched_for(|node| nodes.contains(node)) {
+            close(&connection, CloseCode::Revoked, "");
         }
+    }
+
+    /// Shows other certificates from the next handshake on; open connections stay. For a renewal.
+    ///
+    /// # Errors
+    /// When they are another node's, or TLS refuses them; nothing was changed then.
+    pub fn set_identity(&self, identity: Identity) -> Result<(), TlsError> {
+        self.shared.tls.set_identity(identity)
+    }
+
+    /// Asks an issuer, which has these addresses, for a new certificate. Works also when the own one isn't valid now. What is
+    /// given isn't used yet: make an [`Identity`] of it, save it, and pass it to [`NetworkHandle::set_identity`].
+    ///
+    /// # Errors
+    /// See [`JoinError`]; nothing was changed.
+    pub async fn renew(&self, addresses: &[PeerAddress], issuer: NodeId) -> Result<Renewed, JoinError> {
+        join::renew(&self.shared, addresses, issuer).await
     }
 
     /// Closes the connection with a peer. It is dialled again like any that was lost.
@@ -226,16 +248,18 @@ impl NetworkHandle {
 
 /// What all tasks of one network share.
 pub(crate) struct Shared {
-    endpoint: Endpoint,
-    tls: Tls,
-    transport: Transport,
+    pub(crate) endpoint: Endpoint,
+    pub(crate) tls: Tls,
+    pub(crate) transport: Transport,
     instance: Instance,
-    environment: Environment,
+    pub(crate) environment: Environment,
     registry: Arc<Registry>,
-    events: EventSender,
-    refusals: RefusalLog,
+    pub(crate) events: EventSender,
+    pub(crate) refusals: RefusalLog,
     handshakes: AtomicUsize,
-    dials: Mutex<BTreeMap<PeerAddress, AbortHandle>>,
+    /// Joins being served.
+    pub(crate) joins: AtomicUsize,
+    dials: Mutex<BTreeMap<Peer, AbortHandle>>,
 }
 
 /// Counts a handshake while it lasts.
@@ -270,6 +294,12 @@ async fn accept(permit: HandshakePermit, incoming: Incoming) {
     let Ok(tls) = shared.tls.server(note.clone()) else { return };
     let result = async { incoming.accept_with(Arc::new(shared.transport.server(tls)))?.await }.await;
     match result {
+        Ok(connection) if is_join(&connection) => {
+            let shared = Arc::clone(shared);
+            // It counts as a join from now on.
+            drop(permit);
+            serve(&shared, connection, address).await;
+        }
         Ok(connection) => {
             shared.greet(connection, address, false).await;
         }
@@ -285,62 +315,74 @@ fn canonical(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
-fn member_of(connection: &Connection) -> Option<Member> {
+/// Whether no certificate was asked for.
+fn is_join(connection: &Connection) -> bool {
+    let data = connection.handshake_data().and_then(|data| data.downcast::<HandshakeData>().ok());
+    data.is_some_and(|data| data.protocol.as_deref() == Some(JOIN_ALPN))
+}
+
+/// Who is at the other end, and who issued its certificate.
+fn member_of(connection: &Connection) -> Option<(Member, NodeId)> {
     let identity = connection.peer_identity()?.downcast::<Vec<CertificateDer<'static>>>().ok()?;
-    read_member(identity.first()?).ok()
+    let [certificate, issuer] = identity.as_slice() else { return None };
+    Some((read_member(certificate).ok()?, read_issuer(issuer).ok()?.node))
+}
+
+/// From now on the peer is a member that may send as much as is good for speed.
+fn connection_opens(connection: &Connection) {
+    connection.set_receive_window(VarInt::from_u32(limits::CONNECTION_WINDOW_BYTES));
 }
 
 impl Shared {
-    pub(crate) fn environment(&self) -> &Environment {
-        &self.environment
-    }
-
     pub(crate) fn registry(&self) -> &Registry {
         &self.registry
     }
 
-    fn lock_dials(&self) -> MutexGuard<'_, BTreeMap<PeerAddress, AbortHandle>> {
+    fn lock_dials(&self) -> MutexGuard<'_, BTreeMap<Peer, AbortHandle>> {
         self.dials.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Names a refusal in the log and to the core, unless the same was named just now.
     fn refused(&self, address: SocketAddr, reason: RefuseReason) {
-        if self.refusals.is_due(self.environment.monotonic(), address, &reason) {
+        if self.refusals.is_due(self.environment.monotonic(), address, reason.kind()) {
             tracing::warn!(%address, "connection refused: {reason}");
             self.events.offer(NetworkEvent::Refused { address, reason });
         }
     }
 
-    /// One attempt to connect to an address.
-    pub(crate) async fn dial(self: &Arc<Self>, address: SocketAddr, attempt_timeout: Duration) -> Dialled {
+    /// One attempt to connect to an address; it fails with what came of it instead.
+    pub(crate) async fn connect(&self, address: SocketAddr, attempt_timeout: Duration) -> Result<Connection, Dialled> {
+        let unanswered = |why: String| Dialled::Unanswered(format!("{address}: {why}"));
         let note = Note::default();
-        let tls = match self.tls.client(note.clone()) {
-            Ok(tls) => tls,
-            Err(error) => return Dialled::Unanswered(error.to_string()),
-        };
-        let connecting = match self.endpoint.connect_with(self.transport.client(tls), address, SERVER_NAME) {
-            Ok(connecting) => connecting,
-            Err(error) => return Dialled::Unanswered(error.to_string()),
-        };
+        let tls = self.tls.client(note.clone()).map_err(|error| unanswered(error.to_string()))?;
+        let connecting = self
+            .endpoint
+            .connect_with(self.transport.client(tls), address, SERVER_NAME)
+            .map_err(|error| unanswered(socket::connect_problem(&error, address)))?;
         match timeout(attempt_timeout, connecting).await {
-            Ok(Ok(connection)) => self.greet(connection, address, true).await,
-            Ok(Err(error)) => match reason_of(&error, note.take()) {
+            Ok(Ok(connection)) => Ok(connection),
+            Ok(Err(error)) => Err(match reason_of(&error, note.take()) {
                 Some(reason) => {
                     self.refused(address, reason);
                     Dialled::Refused
                 }
-                None => Dialled::Unanswered(error.to_string()),
-            },
-            Err(_) => Dialled::Unanswered(
+                None => unanswered(error.to_string()),
+            }),
+            Err(_) => Err(unanswered(
                 "no answer: the host is down, UDP is blocked, or the path carries no datagrams of 1,200 bytes"
                     .to_owned(),
-            ),
+            )),
         }
     }
 
     /// Greets on a connection whose certificates are checked, and runs it if it is the one with its peer.
-    async fn greet(self: &Arc<Self>, connection: Connection, address: SocketAddr, is_dialled_here: bool) -> Dialled {
-        let Some(member) = member_of(&connection) else {
+    pub(crate) async fn greet(
+        self: &Arc<Self>,
+        connection: Connection,
+        address: SocketAddr,
+        is_dialled_here: bool,
+    ) -> Dialled {
+        let Some((member, issuer)) = member_of(&connection) else {
             close(&connection, CloseCode::BadProtocol, "no certificate");
             self.refused(address, RefuseReason::NoCertificate);
             return Dialled::Refused;
@@ -349,6 +391,7 @@ impl Shared {
             own: self.tls.node_id(),
             instance: self.instance,
             peer: member.node,
+            issuer,
             connection: &connection,
             is_dialled_here,
             registry: &self.registry,
@@ -356,7 +399,8 @@ impl Shared {
         };
         let error = match greeting.run().await {
             Ok(seat) => {
-                if self.tls.revoked().contains(&member.node) {
+                connection_opens(&seat.connection);
+                if self.tls.revoked().contains(&member.node) || self.tls.revoked().contains(&issuer) {
                     close(&connection, CloseCode::Revoked, "");
                 }
                 tokio::spawn(connection::run(seat, member.name, address, self.events.clone()));

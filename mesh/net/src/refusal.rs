@@ -21,8 +21,29 @@ pub enum RefuseReason {
         /// The mesh it names.
         theirs: MeshId,
     },
-    /// The certificate names this mesh, but its authority didn't sign it.
+    /// The certificate names this mesh, but neither its authority nor its recovery key vouches for it.
     ForeignAuthority,
+    /// The certificate was signed by a node that isn't an issuer.
+    NotAnIssuer {
+        /// Which.
+        node: NodeId,
+    },
+    /// The issuer's certificate isn't valid now: it expired, or isn't valid yet.
+    IssuerNotValid {
+        /// The issuer.
+        issuer: NodeId,
+        /// From when on it is, in milliseconds since 1970 UTC.
+        from_ms: u64,
+        /// Until when.
+        until_ms: u64,
+        /// What this host takes for the time.
+        now_ms: u64,
+    },
+    /// The membership of the node that issued the certificate was revoked, and with it all that it issued.
+    IssuerRevoked {
+        /// The issuer.
+        issuer: NodeId,
+    },
     /// The certificate has expired.
     Expired {
         /// When, in milliseconds since 1970 UTC.
@@ -66,6 +87,9 @@ impl RefuseReason {
             Self::NoCertificate => "no certificate",
             Self::AnotherMesh { .. } => "another mesh",
             Self::ForeignAuthority => "foreign authority",
+            Self::NotAnIssuer { .. } => "not an issuer",
+            Self::IssuerNotValid { .. } => "issuer not valid",
+            Self::IssuerRevoked { .. } => "issuer revoked",
             Self::Expired { .. } => "expired",
             Self::NotYetValid { .. } => "not yet valid",
             Self::NodeIdMismatch => "node id mismatch",
@@ -80,7 +104,8 @@ impl RefuseReason {
     }
 }
 
-fn date(ms: u64) -> String {
+/// A moment for people.
+pub(crate) fn date(ms: u64) -> String {
     i64::try_from(ms)
         .ok()
         .and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok())
@@ -93,6 +118,25 @@ impl fmt::Display for RefuseReason {
             Self::NoCertificate => f.write_str("the peer showed no certificate"),
             Self::AnotherMesh { theirs } => write!(f, "the peer's certificate is of another mesh, {theirs}"),
             Self::ForeignAuthority => f.write_str("the peer's certificate isn't signed by this mesh's authority"),
+            Self::NotAnIssuer { node } => {
+                write!(
+                    f,
+                    "the peer's certificate was signed by node {node}, which this mesh's authority made no issuer"
+                )
+            }
+            Self::IssuerNotValid { issuer, from_ms, until_ms, now_ms } => write!(
+                f,
+                "the peer's certificate was issued by node {issuer}, whose right to do so holds from {} to {}, and this host \
+                 takes it for {}: check the clock, or grant it again",
+                date(*from_ms),
+                date(*until_ms),
+                date(*now_ms)
+            ),
+            Self::IssuerRevoked { issuer } => write!(
+                f,
+                "the peer's certificate was issued by node {issuer}, whose membership is revoked: it has to be renewed at \
+                 another issuer"
+            ),
             Self::Expired { since_ms } => {
                 write!(f, "the peer's certificate expired at {}: renew it, or check this host's clock", date(*since_ms))
             }
@@ -138,7 +182,18 @@ fn alert(code: quinn::TransportErrorCode) -> Option<u8> {
     u64::from(code).checked_sub(CRYPTO_ERROR).and_then(|alert| u8::try_from(alert).ok())
 }
 
+/// `certificate_revoked`.
+const CERTIFICATE_REVOKED: u8 = 44;
+/// `certificate_expired`.
+const CERTIFICATE_EXPIRED: u8 = 45;
+
 impl PeerRefusal {
+    /// Whether another certificate may help: this one has expired there, or it or its issuer was revoked.
+    #[must_use]
+    pub fn asks_for_renewal(&self) -> bool {
+        matches!(self.alert, CERTIFICATE_REVOKED | CERTIFICATE_EXPIRED)
+    }
+
     /// The refusal that an error carries, if it does.
     pub(crate) fn of_error(error: &ConnectionError) -> Option<Self> {
         match error {
@@ -196,9 +251,9 @@ pub(crate) struct RefusalLog {
 impl RefusalLog {
     /// Whether to name this refusal now: the first of its kind from its host, and then every
     /// [`limits::REFUSAL_LOG_INTERVAL`].
-    pub(crate) fn is_due(&self, now: Duration, address: SocketAddr, reason: &RefuseReason) -> bool {
+    pub(crate) fn is_due(&self, now: Duration, address: SocketAddr, kind: &'static str) -> bool {
         let mut named = self.named.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (address.ip(), reason.kind());
+        let key = (address.ip(), kind);
         let is_recent = |at: &Duration| now.saturating_sub(*at) < limits::REFUSAL_LOG_INTERVAL;
         if named.get(&key).is_some_and(is_recent) {
             return false;
@@ -224,11 +279,11 @@ mod tests {
         let log = RefusalLog::default();
         let address = |last| SocketAddr::from(([10, 0, 0, last], 1));
         let at = Duration::from_secs;
-        assert!(log.is_due(at(1), address(1), &RefuseReason::NoCertificate));
-        assert!(!log.is_due(at(2), address(1), &RefuseReason::NoCertificate));
-        assert!(log.is_due(at(2), address(1), &RefuseReason::ForeignAuthority));
-        assert!(log.is_due(at(2), address(2), &RefuseReason::NoCertificate));
-        assert!(log.is_due(at(11), address(1), &RefuseReason::NoCertificate));
+        assert!(log.is_due(at(1), address(1), RefuseReason::NoCertificate.kind()));
+        assert!(!log.is_due(at(2), address(1), RefuseReason::NoCertificate.kind()));
+        assert!(log.is_due(at(2), address(1), RefuseReason::ForeignAuthority.kind()));
+        assert!(log.is_due(at(2), address(2), RefuseReason::NoCertificate.kind()));
+        assert!(log.is_due(at(11), address(1), RefuseReason::NoCertificate.kind()));
     }
 
     #[test]
@@ -236,10 +291,10 @@ mod tests {
         let log = RefusalLog::default();
         for host in 0..10_000_u32 {
             let address = SocketAddr::from((host.to_be_bytes(), 1));
-            log.is_due(Duration::from_secs(1), address, &RefuseReason::NoCertificate);
+            log.is_due(Duration::from_secs(1), address, RefuseReason::NoCertificate.kind());
         }
         assert!(log.named.lock().unwrap().len() <= limits::REFUSALS_REMEMBERED);
-        assert!(log.is_due(Duration::from_secs(60), SocketAddr::from(([1; 4], 1)), &RefuseReason::NoCertificate));
+        assert!(log.is_due(Duration::from_secs(60), SocketAddr::from(([1; 4], 1)), RefuseReason::NoCertificate.kind()));
     }
 
     #[test]

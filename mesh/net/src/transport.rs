@@ -126,7 +126,8 @@ fn transport_config() -> TransportConfig {
         .datagram_receive_buffer_size(None)
         .datagram_send_buffer_size(0)
         .stream_receive_window(VarInt::from_u32(limits::STREAM_WINDOW_BYTES))
-        .receive_window(VarInt::from_u32(limits::CONNECTION_WINDOW_BYTES))
+        // Grows once the peer is greeted as a member.
+        .receive_window(VarInt::from_u32(limits::UNGREETED_WINDOW_BYTES))
         .send_window(u64::from(limits::CONNECTION_WINDOW_BYTES))
         .max_idle_timeout(Some(IdleTimeout::from(VarInt::from_u32(limits::HANDSHAKE_IDLE_MS))))
         .keep_alive_interval(Some(limits::KEEP_ALIVE))

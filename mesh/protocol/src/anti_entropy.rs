@@ -12,6 +12,7 @@ use crate::context::Context;
 use crate::effect::{Class, Effect, Trouble};
 use crate::engine::Engine;
 use crate::message::{DocumentVector, Message, PROTOCOL_VERSIONS};
+use crate::peers::Session;
 use crate::pull::Pull;
 use crate::summary::{EMPTY, Summary};
 
@@ -37,7 +38,7 @@ const ROUND_OUT_OF_STEP: Duration = Duration::from_secs(2);
 const ROUND_PEERS: usize = 3;
 /// Answered comparisons at one time: enough to fill a line, few enough that answers don't crowd out pushes.
 const PULLS: usize = 4;
-/// A peer's whole roster is asked for at most this often.
+/// A peer's whole roster is asked for at most this often: it is some 500 kB at 500 members.
 const ROSTER_AGAIN: Duration = Duration::from_secs(1);
 
 impl Engine {
@@ -47,6 +48,7 @@ impl Engine {
             reply_wanted: false,
             keeps_only_listed: false,
             roster: self.roster.hash(),
+            revoked: self.roster.revoked_hash(),
             folders: self.index.folder_summaries(),
             neighbours: Some(self.peers.neighbours()),
         }
@@ -116,6 +118,7 @@ impl Engine {
         }
         self.receive_summary(ctx, peer, summary);
         let at = ctx.within(Duration::ZERO, CHECK_NEW_MOST);
+        self.check_roster_by(at, peer);
         if let Some(session) = self.peers.session_mut(peer) {
             session.check_by(at);
         }
@@ -126,16 +129,16 @@ impl Engine {
         if let Some(neighbours) = summary.neighbours.take() {
             session.neighbours = neighbours;
         }
-        let (reply_wanted, roster) = (summary.reply_wanted, summary.roster);
+        let reply_wanted = summary.reply_wanted;
         session.summary = Some(summary);
         self.note_steps(ctx.now);
         self.check_soon(ctx, peer);
         if reply_wanted {
             self.tell(ctx, peer, false);
         }
-        if roster != self.roster.hash() {
-            self.ask_for_roster(ctx, peer);
-        }
+        self.look_who_vouches(ctx);
+        let at = ctx.within(CHECK_LEAST, CHECK_MOST);
+        self.check_roster_by(at, peer);
     }
 
     /// Plans to look whether the peer has something to fetch.
@@ -146,11 +149,25 @@ impl Engine {
         }
     }
 
-    fn ask_for_roster(&mut self, ctx: &mut Context<'_>, peer: NodeId) {
+    /// Plans to ask for the peer's roster, if it is another one: the difference is mostly a push still on its way.
+    fn check_roster_by(&mut self, at: Duration, peer: NodeId) {
+        let own = self.roster.hash();
         let Some(session) = self.peers.session_mut(peer) else { return };
-        if session.roster_asked_at.is_none_or(|asked| ctx.now >= asked + ROSTER_AGAIN) {
+        if session.has_roster(own) {
+            return;
+        }
+        let at = session.roster_asked_at.map_or(at, |asked| at.max(asked + ROSTER_AGAIN));
+        session.roster_check_at = Some(session.roster_check_at.map_or(at, |planned| planned.min(at)));
+    }
+
+    /// Asks for the peer's roster, if it is another one still.
+    pub(crate) fn check_roster(&mut self, ctx: &mut Context<'_>, peer: NodeId) {
+        let own = self.roster.hash();
+        let Some(session) = self.peers.session_mut(peer) else { return };
+        session.roster_check_at = None;
+        if !session.has_roster(own) {
             session.roster_asked_at = Some(ctx.now);
-            ctx.send(peer, Class::Control, &Message::WantAdmissions { after: EMPTY, nodes: Vec::new() });
+            ctx.send(peer, Class::Control, &Message::WantStatements { after: EMPTY, nodes: Vec::new() });
         }
     }
 
@@ -177,6 +194,9 @@ impl Engine {
     /// Asks the pull's next question, or ends it.
     fn go_on(&mut self, ctx: &mut Context<'_>, peer: NodeId, mut pull: Pull) {
         let id = self.new_request();
+        if let Some(session) = self.peers.session(peer) {
+            pull.leave_out(|document, writer| session.vouching.is_left(document, writer));
+        }
         match pull.ask(&self.index, id, ctx.now) {
             Some(frame) => {
                 ctx.effect(Effect::Send { peer, class: Class::Control, frame });
@@ -249,7 +269,9 @@ impl Engine {
     pub(crate) fn round(&mut self, ctx: &mut Context<'_>) {
         self.note_steps(ctx.now);
         let sessions = || self.peers.sessions().filter(|(_, session)| !session.is_congested());
-        let behind = sessions().filter(|(_, session)| session.out_of_step_since.is_some());
+        let roster = self.roster.hash();
+        let is_behind = |session: &Session| session.out_of_step_since.is_some() || !session.has_roster(roster);
+        let behind = sessions().filter(|(_, session)| is_behind(session));
         let mut candidates: Vec<NodeId> = behind.map(|(peer, _)| peer).collect();
         let (mean, count) = if candidates.is_empty() { (ROUND, 1) } else { (ROUND_OUT_OF_STEP, ROUND_PEERS) };
         if candidates.is_empty() {
@@ -269,7 +291,7 @@ impl Engine {
         self.tell(ctx, peer, true);
         let nodes = self.strangers.authors();
         if !nodes.is_empty() {
-            ctx.send(peer, Class::Control, &Message::WantAdmissions { after: EMPTY, nodes });
+            ctx.send(peer, Class::Control, &Message::WantStatements { after: EMPTY, nodes });
         }
     }
 

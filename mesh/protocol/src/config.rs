@@ -1,19 +1,20 @@
 //! What an engine is told once.
 
-use ed25519_dalek::VerifyingKey;
 use murmurate_crdt::envelope::SignedEnvelope;
 use murmurate_crdt::id::{MeshId, NodeId};
 use murmurate_crdt::limits;
+
+use crate::roster::Roots;
 
 /// What an engine is told once. Everything else comes as events.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// This node.
     pub node: NodeId,
-    /// The mesh it is a member of. Envelopes and admissions of any other mesh don't verify.
+    /// The mesh it is a member of. Envelopes and statements of any other mesh don't verify.
     pub mesh: MeshId,
-    /// The mesh's authority, which signs admissions.
-    pub authority: VerifyingKey,
+    /// The mesh's authority and recovery key, to which every statement of the roster leads back.
+    pub roots: Roots,
     /// The guards of the change inside an envelope: its checksum, the cap on its operations. Called once for each
     /// new change, after its signature was found good, so that the blame for a bad one falls on its signer.
     pub check: fn(&SignedEnvelope) -> Result<(), String>,
@@ -27,13 +28,8 @@ pub struct Config {
 impl Config {
     /// The limits' defaults.
     #[must_use]
-    pub fn new(
-        node: NodeId,
-        mesh: MeshId,
-        authority: VerifyingKey,
-        check: fn(&SignedEnvelope) -> Result<(), String>,
-    ) -> Self {
+    pub fn new(node: NodeId, mesh: MeshId, roots: Roots, check: fn(&SignedEnvelope) -> Result<(), String>) -> Self {
         let waiting_bytes_per_peer = limits::WAITING_BYTES_PER_PEER;
-        Self { node, mesh, authority, check, waiting_bytes_per_peer, waiting_bytes: 2 * waiting_bytes_per_peer }
+        Self { node, mesh, roots, check, waiting_bytes_per_peer, waiting_bytes: 2 * waiting_bytes_per_peer }
     }
 }

@@ -8,10 +8,10 @@ use murmurate_crdt::id::NodeId;
 use rand_core::Rng;
 
 use crate::effect::{Class, Effect, Trouble};
-use crate::message::{ENVELOPES_PER_MESSAGE, Message, PAGE_BYTES};
+use crate::message::{ENVELOPES_PER_MESSAGE, Message, PAGE_BYTES, STATEMENTS_PER_MESSAGE};
 
-/// Signed envelopes' bytes.
-type Envelopes = Vec<Arc<[u8]>>;
+/// Signed envelopes' or statements' bytes.
+type Items = Vec<Arc<[u8]>>;
 
 /// The arguments of one call, and the effects it has so far.
 pub(crate) struct Context<'a> {
@@ -19,12 +19,14 @@ pub(crate) struct Context<'a> {
     rng: &'a mut dyn Rng,
     effects: Vec<Effect>,
     /// New changes for each peer, sent as few frames at the end of the call.
-    pushes: BTreeMap<NodeId, Envelopes>,
+    pushes: BTreeMap<NodeId, Items>,
+    /// The same of new statements.
+    statements: BTreeMap<NodeId, Items>,
 }
 
 impl<'a> Context<'a> {
     pub(crate) fn new(now: Duration, rng: &'a mut dyn Rng) -> Self {
-        Self { now, rng, effects: Vec::new(), pushes: BTreeMap::new() }
+        Self { now, rng, effects: Vec::new(), pushes: BTreeMap::new(), statements: BTreeMap::new() }
     }
 
     pub(crate) fn effect(&mut self, effect: Effect) {
@@ -43,20 +45,44 @@ impl<'a> Context<'a> {
         self.pushes.entry(peer).or_default().push(envelope);
     }
 
-    /// The effects, the pushes among them. Peers that get the same changes share the frames' bytes.
+    pub(crate) fn push_statement(&mut self, peer: NodeId, statement: Arc<[u8]>) {
+        self.statements.entry(peer).or_default().push(statement);
+    }
+
+    /// The effects, the pushes among them.
     pub(crate) fn finish(mut self) -> Vec<Effect> {
-        let mut frames: Option<(Envelopes, Vec<Arc<[u8]>>)> = None;
-        for (peer, envelopes) in std::mem::take(&mut self.pushes) {
-            let same = |sent: &[Arc<[u8]>]| sent.iter().map(Arc::as_ptr).eq(envelopes.iter().map(Arc::as_ptr));
+        let statements = std::mem::take(&mut self.statements);
+        self.send_pushes(statements, Class::Control, STATEMENTS_PER_MESSAGE, |statements| Message::Statements {
+            next: None,
+            statements,
+        });
+        let pushes = std::mem::take(&mut self.pushes);
+        self.send_pushes(pushes, Class::Push, ENVELOPES_PER_MESSAGE, |envelopes| Message::Changes {
+            request: 0,
+            envelopes,
+        });
+        self.effects
+    }
+
+    /// Peers that get the same share the frames' bytes.
+    fn send_pushes(
+        &mut self,
+        pushes: BTreeMap<NodeId, Items>,
+        class: Class,
+        limit: usize,
+        message: fn(Items) -> Message,
+    ) {
+        let mut frames: Option<(Items, Vec<Arc<[u8]>>)> = None;
+        for (peer, items) in pushes {
+            let same = |sent: &[Arc<[u8]>]| sent.iter().map(Arc::as_ptr).eq(items.iter().map(Arc::as_ptr));
             if !frames.as_ref().is_some_and(|(sent, _)| same(sent)) {
-                let encoded = push_frames(&envelopes);
-                frames = Some((envelopes, encoded));
+                let encoded = pages(&items, limit).into_iter().map(|page| message(page).encode()).collect();
+                frames = Some((items, encoded));
             }
             for frame in frames.iter().flat_map(|(_, encoded)| encoded) {
-                self.effects.push(Effect::Send { peer, class: Class::Push, frame: frame.clone() });
+                self.effects.push(Effect::Send { peer, class, frame: frame.clone() });
             }
         }
-        self.effects
     }
 
     /// An even choice below `bound`, which isn't 0. The bias of the remainder is below 2^-40 for the bounds used here.
@@ -71,21 +97,21 @@ impl<'a> Context<'a> {
     }
 }
 
-/// Cuts changes into frames of about a page.
-fn push_frames(envelopes: &[Arc<[u8]>]) -> Vec<Arc<[u8]>> {
-    let mut frames = Vec::new();
-    let mut page = Envelopes::new();
+/// Cuts items into pages.
+fn pages(items: &[Arc<[u8]>], limit: usize) -> Vec<Items> {
+    let mut pages = Vec::new();
+    let mut page = Items::new();
     let mut page_bytes = 0;
-    for envelope in envelopes {
-        if !page.is_empty() && (page_bytes + envelope.len() > PAGE_BYTES || page.len() == ENVELOPES_PER_MESSAGE) {
-            frames.push(Message::Changes { request: 0, envelopes: std::mem::take(&mut page) }.encode());
+    for item in items {
+        if !page.is_empty() && (page_bytes + item.len() > PAGE_BYTES || page.len() == limit) {
+            pages.push(std::mem::take(&mut page));
             page_bytes = 0;
         }
-        page_bytes += envelope.len();
-        page.push(envelope.clone());
+        page_bytes += item.len();
+        page.push(item.clone());
     }
     if !page.is_empty() {
-        frames.push(Message::Changes { request: 0, envelopes: page }.encode());
+        pages.push(page);
     }
-    frames
+    pages
 }

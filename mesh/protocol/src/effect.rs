@@ -10,7 +10,8 @@ use murmurate_crdt::wire::DecodeError;
 
 use crate::event::RequestId;
 use crate::message::DocumentRanges;
-use crate::roster::{Admission, AdmissionError};
+use crate::roster::{Statement, StatementError};
+use crate::summary::Hash;
 
 /// Which of a connection's ordered streams a frame goes by, so that bulk never delays what is new.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -68,10 +69,15 @@ pub enum Effect {
         /// The envelopes that weren't handed out by `Apply`.
         envelopes: Vec<SignedEnvelope>,
     },
-    /// A verified statement of the roster that wasn't known here: store it.
-    Admitted {
+    /// A verified statement, from a peer or made here, is in the roster now: store it.
+    Stated {
         /// The statement.
-        admission: Admission,
+        statement: Statement,
+    },
+    /// A statement isn't in the roster any more, a later one took its place: the store need not keep it.
+    Superseded {
+        /// Its digest.
+        digest: Hash,
     },
     /// Send [`crate::Event::Tick`] at this time at the latest. Replaces any earlier one.
     WakeAt(Duration),
@@ -123,13 +129,13 @@ pub enum Trouble {
         /// Why.
         error: BadSignature,
     },
-    /// A statement that the authority didn't sign for this mesh was dropped.
-    #[error("{peer} sent a bad admission: {error}")]
-    BadAdmission {
+    /// A statement that nobody signed for this mesh who may, or for which there is no room, was dropped.
+    #[error("{peer} sent a statement that can't be taken: {error}")]
+    BadStatement {
         /// Who sent it.
         peer: NodeId,
         /// Why.
-        error: AdmissionError,
+        error: StatementError,
     },
     /// A change that its author signed, but that this host can't take. It and what follows of its writer isn't asked
     /// for again before the next start.

@@ -10,13 +10,14 @@
 //!                       │                                                │ roots, buckets, vectors
 //!                       ├▶ summary, vectors, changes ─▶ pull ◀───────────┤
 //!                       ├▶ buckets, want ─▶ serve ◀─▶ ReadChanges        │
-//!                       └▶ admissions ─▶ roster                          ▼
+//!                       └▶ statements ─▶ roster ─▶ Stated, push          ▼
 //!  Tick ─▶ timers: announce, check, retry, round ────────────────▶ Send (control, repair), WakeAt
 //! ```
 //! Invariants:
 //! - `Apply` comes once for each dot, in causal order, and only for changes signed by a member.
 //! - What is told to peers is durable here; what is asked for isn't applied here.
 //! - Every buffer has a limit; what doesn't fit is dropped and found again by anti-entropy.
+//! - Of a node whose revocation is known here, only what a member held before it knew is taken: see `revocation`.
 //! - Nothing waits for one peer: each has its own questions, and at most one read under way.
 
 use std::collections::BTreeMap;
@@ -74,11 +75,11 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// An engine that knows nothing yet: tell it the store's documents and admissions, then the connections.
+    /// An engine that knows nothing yet: tell it the store's documents and statements, then the connections.
     #[must_use]
     pub fn new(config: Config, now: Duration) -> Self {
         Self {
-            roster: Roster::new(config.mesh, config.authority),
+            roster: Roster::new(config.mesh, config.roots),
             index: Index::default(),
             waiting: Waiting::new(config.waiting_bytes_per_peer, config.waiting_bytes),
             strangers: Strangers::default(),
@@ -106,7 +107,8 @@ impl Engine {
     fn dispatch(&mut self, ctx: &mut Context<'_>, event: Event) {
         match event {
             Event::Loaded { document, generation, vector } => self.index.set_durable(&document, generation, &vector),
-            Event::Admission(admission) => self.admission(ctx, self.config.node, admission, false),
+            Event::LoadedStatement(statement) => self.loaded_statement(ctx, statement),
+            Event::Statement(statement) => self.state(ctx, self.config.node, statement),
             Event::PeerConnected { peer } => self.connected(ctx, peer),
             Event::PeerDisconnected { peer } => self.disconnected(ctx, peer),
             Event::Received { peer, frame } => self.received(ctx, peer, &frame),
@@ -132,11 +134,14 @@ impl Engine {
 
     fn connected(&mut self, ctx: &mut Context<'_>, peer: NodeId) {
         self.disconnected(ctx, peer);
+        if self.roster.is_revoked(peer) {
+            return self.refuse_revoked(ctx, peer);
+        }
         self.peers.connected(peer, ctx.now);
         self.say_hello(ctx, peer);
     }
 
-    fn disconnected(&mut self, ctx: &mut Context<'_>, peer: NodeId) {
+    pub(crate) fn disconnected(&mut self, ctx: &mut Context<'_>, peer: NodeId) {
         self.peers.disconnected(peer, ctx.now);
         self.pulls.remove(&peer);
         self.forget_reads(peer);
@@ -170,8 +175,8 @@ impl Engine {
             }
             Message::Want { request, wants } => self.receive_want(ctx, peer, request, wants),
             Message::Changes { request, envelopes } => self.receive_changes(ctx, peer, request, envelopes),
-            Message::Admissions { next, statements } => self.receive_admissions(ctx, peer, next, statements),
-            Message::WantAdmissions { after, nodes } => self.answer_admissions(ctx, peer, after, &nodes),
+            Message::Statements { next, statements } => self.receive_statements(ctx, peer, next, statements),
+            Message::WantStatements { after, nodes } => self.answer_statements(ctx, peer, after, &nodes),
             Message::Leaving => {
                 self.disconnected(ctx, peer);
                 self.peers.left(peer, ctx.now);
@@ -216,6 +221,7 @@ impl Engine {
         for peer in self.peers.neighbours() {
             let Some(session) = self.peers.session(peer) else { continue };
             let (congested_until, check_at) = (session.congested_until, session.check_at);
+            let roster_check_at = session.roster_check_at;
             if congested_until.is_some_and(|at| at <= now) {
                 self.congestion_ended(ctx, peer);
             }
@@ -225,6 +231,9 @@ impl Engine {
             if check_at.is_some_and(|at| at <= now) {
                 self.check(ctx, peer);
             }
+            if roster_check_at.is_some_and(|at| at <= now) {
+                self.check_roster(ctx, peer);
+            }
         }
         if self.round_at <= now {
             self.round(ctx);
@@ -233,7 +242,10 @@ impl Engine {
 
     /// Asks to be woken at the next timer, if that isn't what was asked for last.
     fn plan_wake(&mut self, ctx: &mut Context<'_>) {
-        let of_peers = self.peers.sessions().flat_map(|(_, session)| [session.congested_until, session.check_at]);
+        let of_peers = self
+            .peers
+            .sessions()
+            .flat_map(|(_, session)| [session.congested_until, session.check_at, session.roster_check_at]);
         let of_pulls = self.pulls.values().map(|pull| pull.retry_at);
         let next = of_peers.flatten().chain(of_pulls).chain(self.announce_at).fold(self.round_at, Duration::min);
         if self.wake_at != Some(next) {
@@ -247,10 +259,10 @@ impl Engine {
         self.last_request
     }
 
-    /// What is known of the other members, in the order of their ids.
+    /// What is known of the other members, in the order of their ids. Revoked nodes aren't among them.
     #[must_use]
     pub fn members(&self, now: Duration) -> Vec<Member> {
-        let states: Vec<_> = self.peers.states(now).collect();
+        let states: Vec<_> = self.peers.states(now, &self.roster).collect();
         states.into_iter().map(|(node, state, since)| self.member(node, state, since, now)).collect()
     }
 
@@ -265,6 +277,7 @@ impl Engine {
             state,
             since,
             connected: session.is_some(),
+            through: if session.is_some() { Vec::new() } else { self.peers.neighbours_of(node).collect() },
             in_step,
             out_of_step_since,
             lag_changes: summary.filter(|_| !in_step).map_or(0, |summary| self.index.lag_of(summary)),
@@ -292,7 +305,7 @@ impl Engine {
         }
     }
 
-    /// The members' admissions.
+    /// Who belongs to the mesh.
     #[must_use]
     pub fn roster(&self) -> &Roster {
         &self.roster

@@ -6,7 +6,7 @@ use murmurate_crdt::clock::{Dot, VersionVector};
 use murmurate_crdt::envelope::SignedEnvelope;
 use murmurate_crdt::id::{DocumentId, Generation, NodeId};
 
-use crate::roster::Admission;
+use crate::roster::Statement;
 
 /// Names one [`crate::Effect::ReadChanges`] until its answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -24,9 +24,11 @@ pub enum Event {
         /// All of its changes in the store.
         vector: VersionVector,
     },
-    /// A statement read from the store at start, or just made by an issuer on this host. A verified one that is new is
-    /// handed back as [`crate::Effect::Admitted`] only if it came from a peer.
-    Admission(Admission),
+    /// At start, before any peer: a statement of the roster that is in the store.
+    LoadedStatement(Statement),
+    /// A statement made on this host, or given to it when it joined. If it is new it is handed back as
+    /// [`crate::Effect::Stated`] and pushed to all peers.
+    Statement(Statement),
     /// A connection to a member is up, both ways. Its identity was proven by the handshake.
     PeerConnected {
         /// The member.

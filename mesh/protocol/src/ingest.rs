@@ -1,4 +1,4 @@
-//! The way of a received change: read, author known, signed by it, fit, everything before it applied; then it is handed
+//! The way of a received change: read, author not revoked or vouched for, author known, signed by it, fit, everything before it applied; then it is handed
 //! out and relayed. What fails is dropped, waits, or is blocked; the blame falls on the signer, not on the relay.
 
 use std::sync::Arc;
@@ -12,8 +12,7 @@ use crate::effect::{Class, Effect, Trouble};
 use crate::engine::Engine;
 use crate::message::Message;
 use crate::push;
-use crate::roster::Admission;
-use crate::summary::{EMPTY, Hash};
+use crate::summary::EMPTY;
 use crate::waiting::{Arrival, Candidate};
 
 impl Engine {
@@ -42,12 +41,12 @@ impl Engine {
 
     /// Takes in a change; says whether that brought this node on: something could be handed out, or its author, unknown so
     /// far, be asked for.
-    fn ingest(&mut self, ctx: &mut Context<'_>, arrival: Arrival) -> bool {
+    pub(crate) fn ingest(&mut self, ctx: &mut Context<'_>, arrival: Arrival) -> bool {
         let Arrival { envelope, from, .. } = &arrival;
-        if !self.index.takes(&envelope.document, envelope.dot) {
+        if !self.index.takes(&envelope.document, envelope.dot) || self.recent.is_same(envelope) == Some(true) {
             return false;
         }
-        if self.recent.is_same(envelope) == Some(true) {
+        if !self.is_vouched(&arrival) {
             return false;
         }
         let Some(key) = self.roster.key(envelope.author).copied() else {
@@ -164,46 +163,8 @@ impl Engine {
         let is_new = !self.strangers.knows(author);
         let kept = self.strangers.insert(arrival);
         if kept && is_new {
-            ctx.send(peer, Class::Control, &Message::WantAdmissions { after: EMPTY, nodes: vec![author] });
+            ctx.send(peer, Class::Control, &Message::WantStatements { after: EMPTY, nodes: vec![author] });
         }
         kept
-    }
-
-    pub(crate) fn receive_admissions(
-        &mut self,
-        ctx: &mut Context<'_>,
-        peer: NodeId,
-        next: Option<Hash>,
-        statements: Vec<Vec<u8>>,
-    ) {
-        for statement in statements {
-            match Admission::decode(statement) {
-                Ok(admission) => self.admission(ctx, peer, admission, true),
-                Err(error) => ctx.trouble(Trouble::BadAdmission { peer, error: error.into() }),
-            }
-        }
-        if let Some(after) = next {
-            ctx.send(peer, Class::Control, &Message::WantAdmissions { after, nodes: Vec::new() });
-        }
-    }
-
-    /// Takes in a statement from `peer`, or from this node's store or issuer.
-    pub(crate) fn admission(&mut self, ctx: &mut Context<'_>, peer: NodeId, admission: Admission, is_foreign: bool) {
-        match self.roster.insert(admission.clone()) {
-            Ok(false) => return,
-            Ok(true) => self.announce_soon(ctx),
-            Err(error) => return ctx.trouble(Trouble::BadAdmission { peer, error }),
-        }
-        let admitted = admission.admitted().map(crate::roster::Admitted::node);
-        if is_foreign {
-            ctx.effect(Effect::Admitted { admission });
-        }
-        let Some(node) = admitted else { return };
-        if node != self.config.node {
-            self.peers.know(node, ctx.now);
-        }
-        for arrival in self.strangers.release(node) {
-            self.ingest(ctx, arrival);
-        }
     }
 }

@@ -6,7 +6,9 @@ use std::time::Duration;
 use murmurate_crdt::id::NodeId;
 
 use crate::message::DocumentRanges;
-use crate::summary::{FolderSummary, Summary};
+use crate::revocation::Vouching;
+use crate::roster::Roster;
+use crate::summary::{FolderSummary, Hash, Summary};
 
 /// Without a connection for this long a member is suspect: longer than a reconnect after a lost route takes, so that a
 /// blink isn't shown.
@@ -42,6 +44,8 @@ pub struct Member {
     pub since: Duration,
     /// Whether there is a connection to it now.
     pub connected: bool,
+    /// While there is none: the connected peers that say to have one.
+    pub through: Vec<NodeId>,
     /// Whether what it said last to be durable there is exactly what is durable here.
     pub in_step: bool,
     /// Since when it isn't in step; `None` while it is or when it isn't connected.
@@ -59,10 +63,11 @@ enum Link {
 }
 
 impl Link {
-    fn state(self, now: Duration) -> (MemberState, Duration) {
+    fn state(self, now: Duration, has_left: bool) -> (MemberState, Duration) {
         match self {
             Self::Up { since } => (MemberState::Alive, since),
             Self::Left { since } => (MemberState::Left, since),
+            Self::Unseen { since } | Self::Down { since, .. } if has_left => (MemberState::Left, since),
             Self::Unseen { since } if now < since + DEAD_AFTER => (MemberState::Suspect, since),
             Self::Unseen { since } => (MemberState::Dead, since + DEAD_AFTER),
             Self::Down { up_since, since } if now < since + SUSPECT_AFTER => (MemberState::Alive, up_since),
@@ -94,8 +99,12 @@ pub(crate) struct Session {
     pub(crate) congested_until: Option<Duration>,
     /// What it was told last.
     pub(crate) told: Option<Summary>,
+    /// When to look whether its roster is another one.
+    pub(crate) roster_check_at: Option<Duration>,
     /// When its whole roster was asked for last.
     pub(crate) roster_asked_at: Option<Duration>,
+    /// What is left with it because it doesn't know of a revocation.
+    pub(crate) vouching: Vouching,
     /// Its last question for changes, until it is served.
     pub(crate) question: Option<Question>,
     /// Whether changes are being read for it.
@@ -106,6 +115,11 @@ impl Session {
     /// Looks at the peer at `at`, or earlier if that was planned.
     pub(crate) fn check_by(&mut self, at: Duration) {
         self.check_at = Some(self.check_at.map_or(at, |planned| planned.min(at)));
+    }
+
+    /// Whether it said last to have the roster with this hash.
+    pub(crate) fn has_roster(&self, hash: Hash) -> bool {
+        self.summary.as_ref().is_some_and(|summary| summary.roster == hash)
     }
 
     pub(crate) fn is_congested(&self) -> bool {
@@ -151,6 +165,11 @@ impl Peers {
         }
     }
 
+    /// The node is no member any more.
+    pub(crate) fn forget(&mut self, node: NodeId) {
+        self.peers.remove(&node);
+    }
+
     pub(crate) fn congested(&mut self, node: NodeId, now: Duration) {
         if let Some(session) = self.session_mut(node) {
             session.congested_until = Some(now + CONGESTED_FOR);
@@ -181,10 +200,19 @@ impl Peers {
         self.sessions().map(|(node, _)| node).collect()
     }
 
-    /// Each member with its state and since when.
-    pub(crate) fn states(&self, now: Duration) -> impl Iterator<Item = (NodeId, MemberState, Duration)> + '_ {
+    /// The connected peers that say to be connected to this node.
+    pub(crate) fn neighbours_of(&self, node: NodeId) -> impl Iterator<Item = NodeId> {
+        self.sessions().filter(move |(_, session)| session.neighbours.contains(&node)).map(|(peer, _)| peer)
+    }
+
+    /// Each member with its state and since when. Who said before it went that it leaves, has left.
+    pub(crate) fn states(
+        &self,
+        now: Duration,
+        roster: &Roster,
+    ) -> impl Iterator<Item = (NodeId, MemberState, Duration)> {
         self.peers.iter().map(move |(&node, peer)| {
-            let (state, since) = peer.link.state(now);
+            let (state, since) = peer.link.state(now, roster.has_left(node));
             (node, state, since)
         })
     }
@@ -193,15 +221,18 @@ impl Peers {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use murmurate_crdt::id::MeshId;
 
     #[test]
     fn a_member_is_suspect_then_dead_after_its_connection_is_lost_and_alive_again_after_it_returns() {
         let node = NodeId([1; 32]);
         let ms = Duration::from_millis;
         let mut peers = Peers::default();
+        let key = ed25519_dalek::SigningKey::from_bytes(&[1; 32]).verifying_key();
+        let nobody = Roster::new(MeshId::default(), crate::roster::Roots { authority: key, recovery: key });
         peers.know(node, ms(0));
         let check = |peers: &Peers, now, state, since| {
-            assert_eq!(peers.states(ms(now)).next(), Some((node, state, ms(since))), "at {now} ms");
+            assert_eq!(peers.states(ms(now), &nobody).next(), Some((node, state, ms(since))), "at {now} ms");
         };
         check(&peers, 9_999, MemberState::Suspect, 0);
         check(&peers, 10_000, MemberState::Dead, 10_000);

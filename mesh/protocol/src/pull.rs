@@ -111,6 +111,11 @@ impl Pull {
         Some(self.question.clone())
     }
 
+    /// Drops from the wants what isn't to be fetched from this peer.
+    pub(crate) fn leave_out(&mut self, is_left: impl Fn(&DocumentId, Writer) -> bool) {
+        self.wants.retain(|(document, writer), _| !is_left(document, *writer));
+    }
+
     /// Drops from the wants what was applied meanwhile.
     fn forget_what_came(&mut self, index: &Index) {
         self.wants.retain(|(document, writer), wanted| {

@@ -11,6 +11,7 @@ use murmurate_crdt::id::NodeId;
 
 use crate::context::Context;
 use crate::peers::{Peers, Session};
+use crate::roster::Statement;
 
 /// Pushes a change that was written here to all peers.
 pub(crate) fn push_own(ctx: &mut Context<'_>, peers: &Peers, envelope: &SignedEnvelope) {
@@ -32,5 +33,16 @@ pub(crate) fn relay(ctx: &mut Context<'_>, peers: &Peers, envelope: &SignedEnvel
     };
     for (peer, _) in peers.sessions().filter(|&(peer, session)| needs(peer, session)) {
         ctx.push(peer, envelope.bytes().clone());
+    }
+}
+
+/// Passes a new statement on to the peers that its sender, which may be this node, doesn't reach.
+pub(crate) fn relay_statement(ctx: &mut Context<'_>, peers: &Peers, statement: &Statement, from: NodeId) {
+    let reached = peers.session(from).map(|session| &session.neighbours);
+    let needs = |peer, session: &Session| {
+        !session.is_congested() && peer != from && !reached.is_some_and(|reached| reached.contains(&peer))
+    };
+    for (peer, _) in peers.sessions().filter(|&(peer, session)| needs(peer, session)) {
+        ctx.push_statement(peer, statement.bytes().clone());
     }
 }

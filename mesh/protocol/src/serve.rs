@@ -87,20 +87,20 @@ impl Engine {
         self.reads.retain(|_, read| read.peer != peer);
     }
 
-    pub(crate) fn answer_admissions(&self, ctx: &mut Context<'_>, peer: NodeId, after: Hash, nodes: &[NodeId]) {
+    pub(crate) fn answer_statements(&self, ctx: &mut Context<'_>, peer: NodeId, after: Hash, nodes: &[NodeId]) {
         let mut statements = Vec::new();
         let mut page_bytes = 0;
         let mut last = after;
         let mut next = None;
-        for (digest, admission) in self.roster.after(after, nodes) {
-            page_bytes += admission.bytes().len();
+        for statement in self.roster.after(after, nodes) {
+            page_bytes += statement.bytes().len();
             if page_bytes > PAGE_BYTES || statements.len() == STATEMENTS_PER_MESSAGE {
                 next = Some(last);
                 break;
             }
-            statements.push(admission.bytes().to_vec());
-            last = digest;
+            statements.push(statement.bytes().clone());
+            last = statement.digest();
         }
-        ctx.send(peer, Class::Repair, &Message::Admissions { next, statements });
+        ctx.send(peer, Class::Repair, &Message::Statements { next, statements });
     }
 }

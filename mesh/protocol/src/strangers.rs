@@ -51,6 +51,11 @@ impl Strangers {
         arrivals
     }
 
+    /// Drops the changes of an author.
+    pub(crate) fn remove(&mut self, author: NodeId) {
+        drop(self.release(author));
+    }
+
     pub(crate) fn authors(&self) -> Vec<NodeId> {
         self.by_author.keys().copied().collect()
     }

@@ -27,6 +27,8 @@ pub struct Summary {
     pub keeps_only_listed: bool,
     /// The roster's hash.
     pub roster: Hash,
+    /// The hash of the revoked nodes: equal hashes, and both know of the same revocations.
+    pub revoked: Hash,
     /// Folders with changes, by name.
     pub folders: BTreeMap<String, FolderSummary>,
     /// Who this node is connected to: they need no relay of what it pushes. `None` when that didn't change.

@@ -154,6 +154,13 @@ impl Waiting {
         ids.into_iter().for_each(|id| drop(self.remove(id)));
     }
 
+    /// Takes out all changes of an author.
+    pub(crate) fn remove_author(&mut self, author: NodeId) {
+        let is_theirs = |entry: &Entry| entry.candidate.arrival.envelope.author == author;
+        let ids: Vec<u64> = self.entries.iter().filter(|(_, entry)| is_theirs(entry)).map(|(&id, _)| id).collect();
+        ids.into_iter().for_each(|id| drop(self.remove(id)));
+    }
+
     /// Takes out one change.
     pub(crate) fn take(&mut self, document: &DocumentId, dot: Dot) -> Option<SignedEnvelope> {
         let id = *self.by_dot.get(&(document.clone(), dot))?;

@@ -31,7 +31,7 @@ use murmurate_client::types::{ApiError, ErrorCode};
 
 use super::context::Context;
 use super::failure::Stop;
-use super::time::parse_duration;
+use crate::settings::parse_duration;
 use hosts::Hosts;
 use machine::Machine;
 use report::{Report, Row};

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::super::failure;
 use super::FOLDER;
-use crate::daemon::{ThrowawayHost, save_identity, throwaway_mesh};
+use crate::daemon::{ThrowawayHost, throwaway_mesh};
 
 /// One host of the mesh.
 #[derive(Debug)]
@@ -85,7 +85,7 @@ pub(in crate::cli) fn prepare_all(dir: &Path, nodes: u16) -> Result<Vec<Host>, A
 /// Makes a host's directories, writes its settings, and its identity from the throwaway authority.
 fn prepare_host(host: &Host, member: &ThrowawayHost, addresses: &[SocketAddr]) -> Result<(), ApiError> {
     write_settings(host, addresses)?;
-    save_identity(&host.data(), &member.identity, &member.admission).map_err(|error| {
+    member.save(&host.data()).map_err(|error| {
         let what = format!("write the identity of {}", host.name);
         ApiError::new(ErrorCode::Io, what, error.to_string(), "look at the directory's owner and mode")
     })
@@ -135,7 +135,7 @@ mod tests {
         let key = |host: &Host| fs::read(host.data().join("identity/node.key")).unwrap();
         let keys: Vec<_> = hosts.iter().map(key).collect();
         for host in &hosts {
-            let flags = DaemonFlags { settings: Some(host.settings()), socket: None };
+            let flags = DaemonFlags { settings: Some(host.settings()), ..DaemonFlags::default() };
             let settings = Settings::load(&flags, &Surroundings::default()).unwrap();
             assert_eq!(settings.name.value, host.name);
             assert_eq!(settings.listen.value, host.address);

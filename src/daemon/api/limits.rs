@@ -17,6 +17,12 @@ pub(crate) const BODY_DEADLINE: Duration = Duration::from_secs(10);
 /// A request's body: a file of 4 MiB, or a value of 1 MiB with every byte escaped in JSON.
 pub(crate) const BODY_BYTES: usize = 8 << 20;
 
+/// A body up to this size is read at once: at the most connections, 32 MiB together.
+pub(crate) const SMALL_BODY_BYTES: usize = 64 << 10;
+
+/// Larger bodies, all together: eight of the largest. Further ones wait until there is room.
+pub(crate) const LARGE_BODIES_BYTES: usize = 64 << 20;
+
 /// A connection's read buffer; also the longest head.
 pub(crate) const HEAD_BYTES: usize = 64 << 10;
 

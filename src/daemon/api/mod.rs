@@ -13,6 +13,7 @@ mod caller;
 mod connections;
 mod events;
 mod limits;
+mod membership;
 mod routes;
 mod socket;
 #[cfg(test)]

@@ -1,7 +1,10 @@
 //! Which path is which operation.
 
+use std::sync::Arc;
+
+use axum::body::HttpBody;
 use axum::extract::{Extension, Request as HttpRequest, State};
-use axum::http::header::{CONTENT_TYPE, HeaderValue, ORIGIN};
+use axum::http::header::{CONTENT_TYPE, HOST, HeaderValue, ORIGIN};
 use axum::http::{HeaderMap, HeaderName, Method, Uri};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -13,11 +16,14 @@ use murmurate_client::types::{
     Version,
 };
 use serde::Deserialize;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 use super::answer::{Answer, Document, Failure, Parameters, Raw, Result};
 use super::events::watch;
+use super::limits::{BODY_BYTES, BODY_DEADLINE, LARGE_BODIES_BYTES, SMALL_BODY_BYTES};
 use super::wait::wait;
-use super::{Api, limits::BODY_BYTES};
+use super::{Api, membership};
 use crate::daemon::request::{Caller, Request};
 
 /// The API's description, for people and generators.
@@ -43,25 +49,55 @@ pub(super) fn router(api: Api) -> Router {
         .route("/v1/resolve", post(resolve))
         .route("/v1/watch", get(watch))
         .route("/v1/wait", get(wait))
+        .merge(membership::routes())
         .fallback(no_route)
         .method_not_allowed_fallback(no_route)
+        .layer(middleware::from_fn_with_state(Arc::new(Semaphore::new(LARGE_BODIES_BYTES)), bound_bodies))
         .layer(middleware::from_fn(refuse_browsers))
         .layer(DefaultBodyLimit::max(BODY_BYTES))
         .with_state(api)
 }
 
+/// The host that requests to the socket are for, as the client library and `curl --unix-socket` name it.
+const HOST_NAME: &str = "localhost";
+
 /// A web page has no business here, whatever carried its request to the socket.
 async fn refuse_browsers(request: HttpRequest, next: Next) -> Response {
-    if !request.headers().contains_key(ORIGIN) {
-        return next.run(request).await;
-    }
+    let Some(why) = sign_of_a_web_page(request.headers()) else { return next.run(request).await };
     let error = ApiError::new(
         ErrorCode::Denied,
         format!("{} {}", request.method(), request.uri().path()),
-        "it has an Origin header, so it comes from a web page",
-        "use the command line, the client library or `curl --unix-socket`",
+        why,
+        "use the command line, the client library or `curl --unix-socket PATH http://localhost/...`",
     );
     Failure(error).into_response()
+}
+
+/// What gives a request away as one that a browser was made to send.
+fn sign_of_a_web_page(headers: &HeaderMap) -> Option<&'static str> {
+    if headers.contains_key(ORIGIN) {
+        return Some("it has an Origin header, so it comes from a web page");
+    }
+    let host = headers.get(HOST)?.as_bytes();
+    let name = host.split(|byte| *byte == b':').next().unwrap_or_default();
+    (!name.eq_ignore_ascii_case(HOST_NAME.as_bytes()))
+        .then_some("its Host header isn't `localhost`, so it is meant for another host")
+}
+
+/// Keeps large bodies waiting while others take up the room for them: half-open requests must not fill the memory.
+async fn bound_bodies(State(room): State<Arc<Semaphore>>, request: HttpRequest, next: Next) -> Response {
+    let largest =
+        request.body().size_hint().upper().map_or(BODY_BYTES, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
+    if largest <= SMALL_BODY_BYTES {
+        return next.run(request).await;
+    }
+    let bytes = u32::try_from(largest.min(BODY_BYTES)).unwrap_or(u32::MAX);
+    let Ok(Ok(_room)) = timeout(BODY_DEADLINE, room.acquire_many(bytes)).await else {
+        let what = format!("{} {}", request.method(), request.uri().path());
+        let why = format!("{} MiB of large requests are under way already", LARGE_BODIES_BYTES >> 20);
+        return Failure(ApiError::new(ErrorCode::Busy, what, why, "try again in a while")).into_response();
+    };
+    next.run(request).await
 }
 
 async fn no_route(method: Method, uri: Uri) -> Failure {

@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::limits;
-use crate::daemon::request::{Caller, CoreEnd, Request, Watcher, door};
+use crate::daemon::request::{Caller, CoreEnd, MembershipRequest, Request, Watcher, door};
 
 /// Far beyond what anything here takes; only a hang reaches it.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -70,7 +70,7 @@ impl Served {
     async fn error(&self, method: &str, path: &str, headers: &str, body: &str) -> (u16, ApiError) {
         let length = body.len();
         let head = format!(
-            "{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}content-length: {length}\r\n\r\n"
+            "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{headers}content-length: {length}\r\n\r\n"
         );
         let (status, json) = self.raw((head + body).as_bytes()).await;
         (status, serde_json::from_value::<ErrorReply>(json).unwrap().error)
@@ -111,11 +111,31 @@ fn text_of(caller: &Caller) -> String {
     format!("{} {}", caller.user, caller.uid)
 }
 
+/// Refuses each operation by its name and what it was given.
+fn answer_membership(request: MembershipRequest) {
+    fn refused<T>(reply: crate::daemon::request::Reply<T>, what: String) {
+        drop(reply.send(Err(ApiError::new(ErrorCode::NotIssuer, what, "why", "try"))));
+    }
+    match request {
+        MembershipRequest::Node { node, reply } => refused(reply, format!("node {node}")),
+        MembershipRequest::CreateTicket { ticket, reply } => refused(reply, format!("create {ticket:?}")),
+        MembershipRequest::Tickets { reply } => drop(reply.send(Ok(Tickets { v: V1, tickets: Vec::new() }))),
+        MembershipRequest::RevokeTicket { id, reply } => refused(reply, format!("revoke ticket {id}")),
+        MembershipRequest::KeyStatus { reply } => refused(reply, "key status".into()),
+        MembershipRequest::AddIssuer { issuer, reply } => refused(reply, format!("issuer {}", issuer.node)),
+        MembershipRequest::Revoke { node, reply } => refused(reply, format!("revoke {} {}", node.node, node.reason)),
+        MembershipRequest::Leave { reply } => {
+            drop(reply.send(Ok(Left { v: V1, aside: "/aside".into(), told: 2 })));
+        }
+    }
+}
+
 fn answer(request: Request) {
     match request {
         Request::Status { reply } => drop(reply.send(Err(ApiError::new(ErrorCode::Store, "what", "why", "try")))),
         Request::Counters { reply } => drop(reply.send(Ok(Counters::default()))),
         Request::Members { reply } => drop(reply.send(Ok(Members { v: V1, members: Vec::new() }))),
+        Request::Membership(request) => answer_membership(request),
         Request::FolderAdd { folder: AddFolder { name, dir, adopt }, reply } => {
             let folder = Folder { conflicts: u64::from(adopt), ..folder(&name, &dir) };
             drop(reply.send(Ok(FolderAdded { v: V1, folder })));
@@ -219,6 +239,23 @@ fn watch_three(
 }
 
 #[tokio::test]
+async fn every_operation_about_membership_goes_through_and_back() {
+    let served = Served::start();
+    let mesh = served.mesh().await;
+    assert_eq!(mesh.node("a b").await.unwrap_err().what, "node a b");
+    let ticket = CreateTicket { uses: Some(3), ..CreateTicket::default() };
+    assert_eq!(mesh.ticket_create(&ticket).await.unwrap_err().what, format!("create {ticket:?}"));
+    assert_eq!(mesh.tickets().await.unwrap().tickets, []);
+    assert_eq!(mesh.ticket_revoke("00ff").await.unwrap_err().what, "revoke ticket 00ff");
+    assert_eq!(mesh.key_status().await.unwrap_err().code, ErrorCode::NotIssuer);
+    let issuer = AddIssuer { node: "n".into(), recovery_key: None };
+    assert_eq!(mesh.add_issuer(&issuer).await.unwrap_err().what, "issuer n");
+    let node = RevokeNode { node: "n".into(), reason: "lost".into(), recovery_key: None };
+    assert_eq!(mesh.revoke(&node).await.unwrap_err().what, "revoke n lost");
+    assert_eq!(mesh.leave().await.unwrap().told, 2);
+}
+
+#[tokio::test]
 async fn every_operation_goes_through_and_back() {
     let served = Served::start();
     let mesh = served.mesh().await;
@@ -302,7 +339,7 @@ async fn a_watch_goes_on_where_it_was() {
 async fn the_event_id_is_the_resume_token() {
     let served = Served::start();
     let mut stream = served.connect().await;
-    let request = "GET /v1/watch?prefix=k HTTP/1.1\r\nhost: x\r\nlast-event-id: 7\r\nconnection: close\r\n\r\n";
+    let request = "GET /v1/watch?prefix=k HTTP/1.1\r\nhost: localhost\r\nlast-event-id: 7\r\nconnection: close\r\n\r\n";
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     timeout(PATIENCE, stream.read_to_string(&mut answer)).await.unwrap().unwrap();
@@ -370,7 +407,7 @@ async fn a_body_beyond_the_limit_is_refused_however_it_comes() {
         chunked.extend_from_slice(b"\r\n");
     }
     for rest in [said, chunked] {
-        let mut request = b"PUT /v1/file?doc=a/b HTTP/1.1\r\nhost: x\r\nconnection: close\r\n".to_vec();
+        let mut request = b"PUT /v1/file?doc=a/b HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n".to_vec();
         request.extend_from_slice(&rest);
         let mut stream = served.connect().await;
         let (mut reader, mut writer) = stream.split();
@@ -453,17 +490,21 @@ async fn a_kept_connection_that_the_daemon_closed_is_no_error() {
 #[tokio::test]
 async fn the_page_that_describes_the_api_names_every_route_and_no_other() {
     let served = Served::start();
-    let (status, page) = served.raw(b"GET /v1/openapi.json HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+    let (status, page) =
+        served.raw(b"GET /v1/openapi.json HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await;
     assert_eq!(status, 200);
     let paths = page["paths"].as_object().unwrap();
     let described: BTreeSet<_> = paths.keys().map(String::as_str).collect();
-    let routes =
-        include_str!("routes.rs").lines().filter_map(|line| line.trim().strip_prefix(".route(\"")?.split('"').next());
+    let routes = [include_str!("routes.rs"), include_str!("membership.rs")];
+    let routes = routes.iter().flat_map(|text| text.lines());
+    let routes = routes.filter_map(|line| line.trim().strip_prefix(".route(\"")?.split('"').next());
     assert_eq!(described, routes.collect());
     for (path, methods) in paths.iter().filter(|(path, _)| *path != "/v1/watch") {
         for method in methods.as_object().unwrap().keys() {
             let method = method.to_uppercase();
-            let head = format!("{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
+            let head = format!(
+                "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+            );
             let (_, answer) = served.raw(head.as_bytes()).await;
             assert_ne!(answer["error"]["code"], "E_NO_ROUTE", "{method} {path}");
         }

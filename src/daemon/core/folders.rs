@@ -16,6 +16,8 @@ use crate::daemon::files::{ContentHash, KnownFile, Receipt, Ticket};
 const RECENT_BASES: usize = 1_024;
 /// Of these, how many outlive a restart: they are stored with each write.
 const STORED_BASES: usize = 8;
+/// How many writes may have been cut off by a daemon's end, one after the other, before the file was read again.
+const STORED_INTENTS: usize = 8;
 /// The version of a base's bytes in the store.
 const BASE_FORMAT: u8 = 1;
 
@@ -92,8 +94,9 @@ pub(crate) struct Writing {
 pub(crate) struct Slot {
     pub(crate) base: Base,
     recent: VecDeque<Base>,
-    /// What the file may hold already, if the daemon ended in the middle of a write.
-    pub(crate) intent: Option<Base>,
+    /// What the file may hold already, if daemons ended in the middle of a write: of each that did so before the file was
+    /// read again, the last one's last.
+    pub(crate) intents: Vec<Base>,
     pub(crate) writing: Option<Writing>,
     pub(crate) held: Option<Held>,
     /// Why the last write failed.
@@ -109,7 +112,7 @@ impl Slot {
     /// Moves on to a new base and remembers the former one.
     pub(crate) fn rebase(&mut self, base: Base) {
         let former = std::mem::replace(&mut self.base, base);
-        self.intent = None;
+        self.intents.clear();
         self.remember(former);
     }
 
@@ -140,11 +143,12 @@ impl Slot {
         let mut encoder = Encoder::new();
         encoder.u8(BASE_FORMAT);
         self.base.encode(&mut encoder);
-        let intent = self.writing.as_ref().map(|writing| &writing.target).or(self.intent.as_ref());
-        encoder.u8(u8::from(intent.is_some()));
-        if let Some(intent) = intent {
-            intent.encode(&mut encoder);
-        }
+        // The former ones stay: until the file was read, it may be at any of them.
+        let writing = self.writing.as_ref().map(|writing| &writing.target);
+        let unstored = (self.intents.len() + usize::from(writing.is_some())).saturating_sub(STORED_INTENTS);
+        let intents: Vec<&Base> = self.intents.iter().chain(writing).skip(unstored).collect();
+        encoder.varint(intents.len() as u64);
+        intents.into_iter().for_each(|intent| intent.encode(&mut encoder));
         let unstored = self.recent.len().saturating_sub(STORED_BASES);
         encoder.varint((self.recent.len() - unstored) as u64);
         self.recent.iter().skip(unstored).for_each(|base| base.encode(&mut encoder));
@@ -158,16 +162,17 @@ impl Slot {
             return Err(DecodeError::Invalid { what: "base format", why: "unknown to this build" });
         }
         let base = Base::decode(&mut decoder)?;
-        let intent = if decoder.u8("intent")? == 0 { None } else { Some(Base::decode(&mut decoder)?) };
+        let count = decoder.size(STORED_INTENTS, "intents")?;
+        let intents = (0..count).map(|_| Base::decode(&mut decoder)).collect::<Result<_, _>>()?;
         let count = decoder.size(STORED_BASES, "recent bases")?;
         let recent = (0..count).map(|_| Base::decode(&mut decoder)).collect::<Result<_, _>>()?;
         decoder.finish()?;
-        Ok(Self { base, intent, recent, ..Self::default() })
+        Ok(Self { base, intents, recent, ..Self::default() })
     }
 
     /// Every content that this file may have had lately.
     fn recent_hashes(&self) -> impl Iterator<Item = ContentHash> + '_ {
-        self.recent.iter().chain(&self.intent).filter_map(|base| base.hash)
+        self.recent.iter().chain(&self.intents).filter_map(|base| base.hash)
     }
 }
 
@@ -284,9 +289,22 @@ mod tests {
         slot.writing = Some(Writing { ticket: Ticket(7), target: base(3), is_sent: false });
         let read = Slot::decode(&slot.encode()).unwrap();
         assert!(read.base.is_same_file(&base(2)));
-        assert!(read.intent.as_ref().is_some_and(|intent| intent.is_same_file(&base(3))));
+        assert!(read.intents.iter().any(|intent| intent.is_same_file(&base(3))));
         assert!(read.base_with(base(1).hash).is_some());
         assert!(Slot::decode(&slot.encode()[..5]).is_err());
+    }
+
+    #[test]
+    fn a_write_that_was_cut_off_is_known_until_the_file_was_read_however_many_follow() {
+        let mut slot = Slot { base: base(1), ..Slot::default() };
+        for number in 2..20 {
+            slot.writing = Some(Writing { ticket: Ticket(7), target: base(number), is_sent: true });
+            slot = Slot::decode(&slot.encode()).unwrap();
+        }
+        let knows = |slot: &Slot, number| slot.intents.iter().any(|intent| intent.is_same_file(&base(number)));
+        assert!((20 - STORED_INTENTS..20).all(|number| knows(&slot, number)));
+        slot.rebase(base(19));
+        assert!(!knows(&slot, 18));
     }
 
     #[test]

@@ -4,12 +4,13 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 use murmurate_crdt::envelope::SignedEnvelope;
-use murmurate_net::NetworkEvent;
+use murmurate_net::{NetworkEvent, RefuseReason};
 use murmurate_protocol::{Class, DocumentRanges, Effect, Event, RequestId};
 
 use super::Core;
 use super::commits::Item;
 use super::documents::DocumentError;
+use super::membership::statement_key;
 
 /// Reasons of refused connections that are remembered, by address.
 const REMEMBERED_REFUSALS: usize = 64;
@@ -29,8 +30,12 @@ impl Core {
             NetworkEvent::Frame { peer, bytes, .. } => {
                 self.tell(Event::Received { peer, frame: bytes.as_ref().into() }).await;
             }
+            NetworkEvent::Join(request, reply) => self.take_join(request, reply).await,
             NetworkEvent::SendQueueFull { peer, .. } => self.tell(Event::SendQueueFull { peer }).await,
             NetworkEvent::Refused { address, reason, .. } => {
+                if matches!(&reason, RefuseReason::RefusedByPeer(refusal) if refusal.asks_for_renewal()) {
+                    self.want_certificate();
+                }
                 if self.refusals.len() < REMEMBERED_REFUSALS {
                     self.refusals.insert(address.to_string(), reason.to_string());
                 }
@@ -64,10 +69,12 @@ impl Core {
                 self.commits.push(Item { quarantined: envelopes, ..Item::default() });
                 None
             }
-            Effect::Admitted { admission } => {
-                let name: String = admission.digest().iter().map(|byte| format!("{byte:02x}")).collect();
-                let state = (format!("admission/{name}"), Some(admission.bytes().to_vec()));
-                self.commits.push(Item { states: vec![state], ..Item::default() });
+            Effect::Stated { statement } => {
+                self.stated(&statement);
+                None
+            }
+            Effect::Superseded { digest } => {
+                self.commits.push(Item { states: vec![(statement_key(&digest), None)], ..Item::default() });
                 None
             }
             Effect::WakeAt(at) => {

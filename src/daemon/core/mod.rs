@@ -15,7 +15,9 @@ mod answer;
 mod commits;
 mod documents;
 mod folders;
+mod former_bases;
 mod link;
+pub(crate) mod membership;
 mod outbox;
 mod puts;
 mod saves;
@@ -38,13 +40,14 @@ use murmurate_crdt::id::{DocumentId, Generation, MeshId, NodeId};
 use murmurate_crdt::register::Register;
 use murmurate_net::environment::Environment;
 use murmurate_net::{NetworkEvent, NetworkEvents, NetworkHandle};
-use murmurate_protocol::{Admission, Engine, Event};
+use murmurate_protocol::{Engine, Event, Statement};
 use rand_chacha::ChaCha20Rng;
 use tokio::sync::{mpsc, watch};
 
 use self::commits::{Commits, Item, Outcome, StateEntry, Then};
 use self::documents::Documents;
 use self::folders::{Folder, Folders, Slot};
+use self::membership::{Ended, Membership, Renewed, Standing};
 use self::outbox::Outbox;
 use self::puts::OpenPuts;
 use self::watches::Watches;
@@ -64,13 +67,15 @@ pub(crate) struct Identity {
     pub(crate) node: NodeId,
     pub(crate) name: String,
     pub(crate) key: SigningKey,
-    pub(crate) admission: Admission,
     pub(crate) address: String,
 }
 
 /// What the core is built from.
 pub(crate) struct Parts {
     pub(crate) identity: Identity,
+    /// The roster's statements that it was given when it joined.
+    pub(crate) statements: Vec<Statement>,
+    pub(crate) standing: Standing,
     pub(crate) environment: Environment,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) engine: Engine,
@@ -85,6 +90,7 @@ pub(crate) struct Parts {
 pub(crate) struct Inputs {
     pub(crate) requests: mpsc::Receiver<Request>,
     pub(crate) network: NetworkEvents,
+    pub(crate) renewals: mpsc::Receiver<Renewed>,
     pub(crate) files: mpsc::Receiver<FileEvent>,
     pub(crate) shutdown: watch::Receiver<bool>,
 }
@@ -118,6 +124,11 @@ pub(crate) struct Core {
     /// How many conflicts each document has, where there are any.
     conflicted: BTreeMap<DocumentId, usize>,
     folders: Folders,
+    membership: Membership,
+    /// Statements to tell the engine of at the start.
+    first_statements: Vec<Statement>,
+    /// Why the core is to end, once it is.
+    ended: Option<Ended>,
     commits: Commits,
     watches: Watches,
     /// Puts of this turn that wait for company.
@@ -141,6 +152,7 @@ pub(crate) struct Core {
 enum Ready {
     Request(Request),
     Network(NetworkEvent),
+    Renewed(Renewed),
     File(FileEvent),
     Done(Outcome),
     /// There is room for what another task couldn't be told yet.
@@ -150,11 +162,12 @@ enum Ready {
 }
 
 impl Core {
-    /// Reads the store and starts the way to the disk.
-    pub(crate) fn new(parts: Parts) -> Result<(Self, mpsc::Receiver<Outcome>), StoreError> {
+    /// Reads the store and starts the way to the disk. What comes out are outcomes of the disk and of renewals.
+    pub(crate) fn new(parts: Parts) -> Result<(Self, mpsc::Receiver<Outcome>, mpsc::Receiver<Renewed>), StoreError> {
         let mut rng = parts.environment.rng();
         let chosen = actor::choose(&*parts.store, &parts.runtime_dir, &mut rng)?;
         let (commits, done) = Commits::start(&parts.environment, parts.store.clone(), chosen.record);
+        let (membership, renewals) = Membership::new(parts.standing);
         let mut core = Self {
             started_ms: parts.environment.wall_ms(),
             started: parts.environment.monotonic(),
@@ -165,6 +178,9 @@ impl Core {
             authors: BTreeMap::new(),
             conflicted: BTreeMap::new(),
             folders: Folders::default(),
+            membership,
+            first_statements: parts.statements,
+            ended: None,
             commits,
             watches: Watches::default(),
             puts: BTreeMap::new(),
@@ -188,7 +204,7 @@ impl Core {
             converged: parts.converged,
         };
         core.load()?;
-        Ok((core, done))
+        Ok((core, done, renewals))
     }
 
     /// Takes over what the store holds.
@@ -210,6 +226,7 @@ impl Core {
             }
         }
         self.load_folders()?;
+        self.load_tickets()?;
         for quarantined in self.store.quarantined()? {
             self.documents.freeze(&quarantined.document, format!("{} is in quarantine", quarantined.dot));
         }
@@ -240,13 +257,16 @@ impl Core {
         for (document, vector) in documents {
             self.tell(Event::Loaded { document, generation: Generation::default(), vector }).await;
         }
-        for (key, bytes) in self.store.states("admission/").unwrap_or_default() {
-            match Admission::decode(bytes) {
-                Ok(admission) => self.tell(Event::Admission(admission)).await,
+        for (key, bytes) in self.store.states(membership::STATEMENTS).unwrap_or_default() {
+            match Statement::decode(bytes) {
+                Ok(statement) => self.tell(Event::LoadedStatement(statement)).await,
                 Err(error) => tracing::error!(%key, %error, "a statement of the roster can't be read"),
             }
         }
-        self.tell(Event::Admission(self.identity.admission.clone())).await;
+        for statement in std::mem::take(&mut self.first_statements) {
+            self.tell(Event::Statement(statement)).await;
+        }
+        self.membership_changed();
         // A change may have become durable just before its conflicts could be counted.
         self.dirty.extend(self.durable.keys().cloned());
         for document in self.documents.frozen().keys().cloned().collect::<Vec<_>>() {
@@ -261,9 +281,9 @@ impl Core {
     }
 
     /// Runs until a shutdown is asked for, then brings everything to the disk.
-    pub(crate) async fn run(mut self, mut inputs: Inputs, mut done: mpsc::Receiver<Outcome>) {
+    pub(crate) async fn run(mut self, mut inputs: Inputs, mut done: mpsc::Receiver<Outcome>) -> Ended {
         self.begin().await;
-        loop {
+        while self.ended.is_none() {
             let ready = self.next(&mut inputs, &mut done).await;
             if matches!(ready, Ready::Shutdown) {
                 break;
@@ -278,7 +298,7 @@ impl Core {
             self.take_time().await;
             self.flush().await;
         }
-        self.shut_down(done).await;
+        self.shut_down(done).await
     }
 
     async fn next(&mut self, inputs: &mut Inputs, done: &mut mpsc::Receiver<Outcome>) -> Ready {
@@ -292,6 +312,7 @@ impl Core {
             () = disk_room => Ready::Room,
             () = files_room => Ready::Room,
             Some(event) = inputs.network.recv() => Ready::Network(event),
+            Some(renewed) = inputs.renewals.recv() => Ready::Renewed(renewed),
             Some(event) = inputs.files.recv() => Ready::File(event),
             Some(request) = inputs.requests.recv() => Ready::Request(request),
             () = tokio::time::sleep(wake) => Ready::Time,
@@ -304,7 +325,7 @@ impl Core {
         let now = self.environment.monotonic();
         let retry = self.retries.values().min().copied();
         let snapshot = self.snapshots_due.values().min().copied();
-        let at = [self.engine_wakes, retry, snapshot].into_iter().flatten().min();
+        let at = [self.engine_wakes, retry, snapshot, Some(self.membership_wakes())].into_iter().flatten().min();
         at.map_or(IDLE, |at| at.saturating_sub(now))
     }
 
@@ -316,6 +337,7 @@ impl Core {
         match ready {
             Ready::Request(request) => self.answer(request).await,
             Ready::Network(event) => self.take_network(event).await,
+            Ready::Renewed(renewed) => self.take_renewed(renewed).await,
             Ready::File(event) => self.take_file_event(event).await,
             Ready::Done(done) => self.take_done(done).await,
             Ready::Room => {
@@ -333,6 +355,7 @@ impl Core {
             self.engine_wakes = None;
             self.tell(Event::Tick).await;
         }
+        self.membership_time().await;
         for waiting in [&mut self.retries, &mut self.snapshots_due] {
             waiting.retain(|document, at| {
                 let is_due = *at <= now;
@@ -436,12 +459,14 @@ impl Core {
 
     /// Brings everything that was queued to the disk, says goodbye, and lets go of the store: once this returns, another
     /// daemon can open it.
-    async fn shut_down(mut self, mut done: mpsc::Receiver<Outcome>) {
+    async fn shut_down(mut self, mut done: mpsc::Receiver<Outcome>) -> Ended {
+        self.say_goodbye().await;
         self.flush().await;
         let deadline = tokio::time::sleep(SHUTDOWN_WAIT);
         tokio::pin!(deadline);
         while !self.commits.is_idle() {
             tokio::select! {
+                biased;
                 Some(all) = done.recv() => self.take_done(all).await,
                 () = self.commits.outbox().room() => self.commits.outbox().pump(),
                 () = &mut deadline => {
@@ -451,12 +476,14 @@ impl Core {
             }
         }
         self.network.shutdown().await;
+        let ended = self.ended.take().unwrap_or(Ended::Asked);
         // Without its queue the worker ends, and its store goes before its outcomes do.
         drop(self);
-        let ended = async { while done.recv().await.is_some() {} };
-        if tokio::time::timeout(SHUTDOWN_WAIT, ended).await.is_err() {
+        let closed = async { while done.recv().await.is_some() {} };
+        if tokio::time::timeout(SHUTDOWN_WAIT, closed).await.is_err() {
             tracing::warn!("the disk still hasn't answered; the store stays locked until this process ends");
         }
+        ended
     }
 }
 
@@ -477,6 +504,9 @@ fn poll(inputs: &mut Inputs, done: &mut mpsc::Receiver<Outcome>) -> Option<Ready
     }
     if let Some(event) = inputs.network.try_recv() {
         return Some(Ready::Network(event));
+    }
+    if let Ok(renewed) = inputs.renewals.try_recv() {
+        return Some(Ready::Renewed(renewed));
     }
     if let Ok(event) = inputs.files.try_recv() {
         return Some(Ready::File(event));

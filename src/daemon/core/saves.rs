@@ -40,6 +40,7 @@ impl Core {
                 let Ok(document) = DocumentId::new(&format!("{folder}/{path}")) else { return };
                 self.take_save(Save { document, bytes, hash, executable }, kind).await;
             }
+            FileEvent::Replaced { folder, path, hash } => self.take_replaced(&folder, &path, hash),
             FileEvent::Deleted { folder, path } => self.take_delete(&folder, &path).await,
             FileEvent::Written { ticket, .. } | FileEvent::Removed { ticket } => self.take_written(ticket).await,
             FileEvent::WriteFailed { ticket, why } => self.take_write_failed(ticket, &why),
@@ -120,6 +121,17 @@ impl Core {
         self.commits.push(Item { states, urgent: true, then, ..Item::default() });
     }
 
+    /// The daemon ended between the exchange and taking note of it. Whoever edited the file since saw what was written.
+    fn take_replaced(&mut self, folder: &str, path: &str, hash: ContentHash) {
+        let Ok(document) = DocumentId::new(&format!("{folder}/{path}")) else { return };
+        let Some(slot) = self.folders.slot(&document) else { return };
+        if let Some(done) = slot.intents.iter().position(|intent| intent.hash == Some(hash)) {
+            let done = slot.intents.swap_remove(done);
+            slot.rebase(done);
+            self.dirty.insert(document);
+        }
+    }
+
     async fn take_save(&mut self, save: Save, kind: SaveKind) {
         match kind {
             SaveKind::Edit => self.take_edit(save).await,
@@ -133,12 +145,14 @@ impl Core {
         let saved = |base: &Base| base.hash == Some(save.hash) && base.executable == save.executable;
         if saved(&slot.base) {
             slot.held = None;
+            slot.intents.clear();
             self.dirty.insert(save.document);
             return;
         }
-        if let Some(intent) = slot.intent.take_if(|intent| saved(intent)) {
+        if let Some(done) = slot.intents.iter().position(&saved) {
             // The daemon ended between the exchange and taking note of it.
-            slot.rebase(intent);
+            let done = slot.intents.swap_remove(done);
+            slot.rebase(done);
             self.dirty.insert(save.document);
             return;
         }
@@ -150,7 +164,14 @@ impl Core {
     async fn take_late(&mut self, save: Save, replaced: Option<ContentHash>, receipt: Receipt) {
         let folder = save.document.folder().to_string();
         let Some(slot) = self.folders.slot(&save.document) else { return };
-        let base = slot.base_of_edit(replaced).clone();
+        let is_forgotten = slot.base_with(replaced).is_none();
+        let mut base = slot.base_of_edit(replaced).clone();
+        if is_forgotten
+            && let Some(hash) = replaced
+            && let Some(found) = self.find_former_base(&save.document, hash)
+        {
+            base = found;
+        }
         self.take_in(save, base, Some(LateCopy { folder, receipt })).await;
     }
 

@@ -196,15 +196,24 @@ impl Engine {
         self.timers.first().map(|(at, _)| *at)
     }
 
-    /// An event named a file that is there. Returns false if the folder is full.
-    pub(crate) fn hint(&mut self, now: Duration, path: &str, disk_path: &str, hint: Hint) -> bool {
+    /// An event named a file that is there, in this state if that is known. Returns false if the folder is full.
+    ///
+    /// Quiet is told by the state, not by the events: some may be lost or late.
+    pub(crate) fn hint(
+        &mut self,
+        now: Duration,
+        path: &str,
+        disk_path: &str,
+        hint: Hint,
+        stamp: Option<Stamp>,
+    ) -> bool {
         let Some(file) = self.track(path, disk_path) else { return false };
         let quiet_at = match (hint, &file.state) {
             (Hint::Done, _) => now,
             (Hint::Touched, State::Due { at, held: None, .. }) => *at,
             (Hint::Changed | Hint::Touched, _) => now + QUIET,
         };
-        self.set_due(now, path, quiet_at, None);
+        self.set_due(now, path, quiet_at, stamp.filter(|_| hint != Hint::Done));
         true
     }
 

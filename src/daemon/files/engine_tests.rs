@@ -51,7 +51,7 @@ fn check(script: &[(u64, Does)]) {
             assert_eq!(engine.read(now, "a", read), expected, "step {index} of {script:?}");
         };
         match *does {
-            Hints(hint) => assert!(engine.hint(now, "a", "a", hint)),
+            Hints(hint) => assert!(engine.hint(now, "a", "a", hint, None)),
             Sees(at, at_rest) => assert!(engine.sighted(now, "a", "a", sighting(at, at_rest))),
             Reads(at, content, expected) => reads(read(at, content, true, false), expected),
             ReadsMoving(at, expected) => reads(read(at, "half", false, false), expected),
@@ -147,10 +147,10 @@ fn own_writes_are_known_by_their_hash_and_edits_by_theirs() {
     for (content, expected) in
         [("ours", Decision::Known), ("theirs", SAVED), ("theirs", Decision::Known), ("ours", SAVED)]
     {
-        engine.hint(ms(1), "a", "a", Hint::Done);
+        engine.hint(ms(1), "a", "a", Hint::Done, None);
         assert_eq!(engine.read(ms(1), "a", read(content)), expected, "{content}");
     }
-    engine.hint(ms(1), "a", "a", Hint::Done);
+    engine.hint(ms(1), "a", "a", Hint::Done, None);
     let executable = Read { file: KnownFile { executable: true, ..file("ours") }, ..read("ours") };
     assert_eq!(engine.read(ms(1), "a", executable), SAVED);
 }
@@ -159,7 +159,7 @@ fn own_writes_are_known_by_their_hash_and_edits_by_theirs() {
 fn a_fresh_stamp_is_checked_once_more() {
     let mut engine = Engine::default();
     let fresh = Read { stamp: stamp(1), file: file("new"), stable: true, cut_off: false, old: false };
-    engine.hint(ms(0), "a", "a", Hint::Done);
+    engine.hint(ms(0), "a", "a", Hint::Done, None);
     assert_eq!(engine.read(ms(0), "a", fresh), SAVED);
     assert_eq!((engine.rest("a"), engine.next_timer()), (Rest::Resting, Some(ms(2000))));
     assert_eq!(engine.due(ms(2000), 9), ["a"]);
@@ -175,7 +175,7 @@ fn only_files_that_were_there_at_joining_are_reported_so() {
         let sighting = Sighting { stamp: stamp(1), at_rest: true, joining: true, generation: 1 };
         engine.sighted(ms(0), path, path, sighting);
     }
-    engine.hint(ms(0), "made later", "made later", Hint::Done);
+    engine.hint(ms(0), "made later", "made later", Hint::Done, None);
     for (path, joining) in [("known", false), ("found", true), ("made later", false)] {
         assert_eq!(engine.read(ms(0), path, read), Decision::Saved { joining }, "{path}");
     }
@@ -243,7 +243,7 @@ fn held_deletes_end_when_the_files_come_back() {
     let (mut engine, _) = delete(100, 11, false);
     for index in 0..11 {
         let path = format!("{index:03}");
-        engine.hint(ms(3000), &path, &path, Hint::Done);
+        engine.hint(ms(3000), &path, &path, Hint::Done, None);
     }
     assert_eq!(engine.judge_deletes(ms(3000)), Judgement { deleted: vec![], held: Some((vec![], HeldReason::Many)) });
     let read = Read { stamp: stamp(1), file: file("old"), stable: true, cut_off: false, old: true };
@@ -255,7 +255,7 @@ fn a_file_that_is_back_within_two_seconds_was_never_away() {
     let mut engine = Engine::new(BTreeMap::from([("a".to_owned(), file("old"))]));
     engine.absent(ms(0), "a");
     assert_eq!(engine.rest("a"), Rest::Moving);
-    engine.hint(ms(1000), "a", "a", Hint::Done);
+    engine.hint(ms(1000), "a", "a", Hint::Done, None);
     assert!(engine.overdue(ms(9000)).is_empty());
     assert_eq!(engine.due(ms(1000), 9), ["a"]);
 }
@@ -272,7 +272,7 @@ fn absences_start_again_after_the_root_was_away() {
 #[test]
 fn a_file_that_the_core_never_knew_isnt_missed() {
     let mut engine = Engine::default();
-    engine.hint(ms(0), "a", "a", Hint::Changed);
+    engine.hint(ms(0), "a", "a", Hint::Changed, None);
     engine.absent(ms(1), "a");
     assert_eq!((engine.len(), engine.next_timer()), (0, None));
 }
@@ -281,8 +281,8 @@ fn a_file_that_the_core_never_knew_isnt_missed() {
 fn a_folder_takes_a_limited_number_of_files() {
     let known = (0..FILES_PER_FOLDER).map(|index| (index.to_string(), file("old"))).collect();
     let mut engine = Engine::new(known);
-    assert!(!engine.hint(ms(0), "one more", "one more", Hint::Done));
-    assert!(engine.hint(ms(0), "0", "0", Hint::Done));
+    assert!(!engine.hint(ms(0), "one more", "one more", Hint::Done, None));
+    assert!(engine.hint(ms(0), "0", "0", Hint::Done, None));
 }
 
 #[test]

@@ -220,7 +220,8 @@ impl Folder {
         self.make_stale(names::split(path).0.to_owned());
         self.examine(directory, path, hint);
         for (link, disk_path) in self.links.clone() {
-            self.engine.hint(self.now, &link, &disk_path, hint);
+            let stamp = directory.look_through(&disk_path).ok().map(|found| found.stamp);
+            self.engine.hint(self.now, &link, &disk_path, hint, stamp);
         }
     }
 
@@ -269,7 +270,7 @@ impl Folder {
         for path in paths {
             let disk_path = self.disk_path(&path);
             if self.is_present(directory, &disk_path) {
-                self.engine.hint(self.now, &path, &disk_path, Hint::Changed);
+                self.wait_for_rest(directory, &path);
             } else {
                 let parent = names::split(&disk_path).0;
                 let gone = !parent.is_empty() && directory.look_through(parent).is_err();
@@ -303,6 +304,13 @@ impl Folder {
             end = slash;
         }
         path.to_owned()
+    }
+
+    /// A file isn't what it was: it is read once it has come to rest.
+    pub(super) fn wait_for_rest(&mut self, directory: &dyn Directory, path: &str) {
+        let disk_path = self.disk_path(path);
+        let stamp = directory.look_through(&disk_path).ok().map(|found| found.stamp);
+        self.engine.hint(self.now, path, &disk_path, Hint::Changed, stamp);
     }
 
     /// Tells of a trouble that doesn't stop the folder, once.

@@ -186,6 +186,16 @@ pub enum FileEvent {
         /// The reason, of the newest.
         why: HeldReason,
     },
+    /// A former run's write took place, although that run may not have been told: this content stood in the file since.
+    /// Comes before anything is said of the file.
+    Replaced {
+        /// The folder.
+        folder: String,
+        /// The file.
+        path: String,
+        /// Of the content that was written.
+        hash: ContentHash,
+    },
     /// The write is on disk.
     Written {
         /// Of the command.

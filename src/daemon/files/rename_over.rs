@@ -31,7 +31,7 @@ impl Folder {
             Ok(true) => {}
             Ok(false) | Err(FileError::NotFound) => {
                 discard(directory, &kept);
-                return Err(self.changed_meanwhile(path));
+                return Err(self.changed_meanwhile(directory, path));
             }
             Err(error) => {
                 discard(directory, &kept);

@@ -61,7 +61,9 @@ impl FileService {
             let mut inputs = Inputs::new();
             let mut hints = BTreeMap::new();
             let pause = self.pause();
+            // In a fixed order: which of several ready events comes first must not be left to chance.
             tokio::select! {
+                biased;
                 command = commands.recv() => {
                     let Some(command) = command else { return };
                     if !self.take_command(command, &mut inputs).await { return }

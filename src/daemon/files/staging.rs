@@ -17,7 +17,7 @@ use super::cache::is_cut_off;
 use super::filesystem::{Content, Directory, FileError, Rename};
 use super::folder::Folder;
 use super::limits::{CACHED_BYTES, READS_PER_STEP, STAGED_FILES};
-use super::message::{ContentHash, FolderTrouble, Receipt, SaveKind};
+use super::message::{ContentHash, FileEvent, FolderTrouble, Receipt, SaveKind};
 use super::names;
 use super::reading::known_file;
 use super::swapped::{Look, Swapped};
@@ -151,8 +151,7 @@ impl Folder {
         if let Some(swapped) = self.staging.swapped.get_mut(name) {
             swapped.give_up();
             let why = format!("{STAGING}/{name}, swapped out of {}: {error}", swapped.path);
-            self.events
-                .push(super::FileEvent::FolderTrouble { folder: self.name.clone(), why: FolderTrouble::Leftover(why) });
+            self.events.push(FileEvent::FolderTrouble { folder: self.name.clone(), why: FolderTrouble::Leftover(why) });
         }
     }
 
@@ -194,6 +193,11 @@ impl Folder {
                 let in_place = directory
                     .look_through(&self.disk_path(&path))
                     .is_ok_and(|there| there.stamp.inode == content.after.stamp.inode);
+                if let Some(new) = new.filter(|new| !in_place && *new != hash) {
+                    // What is left here is what came out: the content that was to be written stood in the folder.
+                    let (folder, path) = (self.name.clone(), path.clone());
+                    self.events.push(FileEvent::Replaced { folder, path, hash: new });
+                }
                 if in_place || [new, old].contains(&Some(hash)) || self.recent.contains(&hash) {
                     return discard(directory, name);
                 }
@@ -214,7 +218,7 @@ impl Folder {
             return discard(directory, name);
         }
         let why = FolderTrouble::Leftover(format!("{STAGING}/{name}, swapped out of {path}: {error}"));
-        self.events.push(super::FileEvent::FolderTrouble { folder: self.name.clone(), why });
+        self.events.push(FileEvent::FolderTrouble { folder: self.name.clone(), why });
     }
 }
 

@@ -105,7 +105,7 @@ impl Folder {
         let Name::Document(path) = names::judge(&self.name, &normal(parent), name.as_bytes()) else { return };
         match directory.look(disk_path) {
             Ok(found) if found.kind == Kind::File && self.is_same_spelling(directory, &path, disk_path) => {
-                let fits = self.engine.hint(self.now, &path, disk_path, hint);
+                let fits = self.engine.hint(self.now, &path, disk_path, hint, Some(found.stamp));
                 self.tell_if_full(fits);
             }
             Ok(found) if found.kind == Kind::Directory => self.start_walk(disk_path.to_owned(), false),

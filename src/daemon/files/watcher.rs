@@ -20,10 +20,22 @@ pub struct HintAt {
 }
 
 impl HintAt {
-    /// Something may have happened at this absolute path; for watchers of simulations.
+    /// Something may have happened at this absolute path; this and the others are for watchers of simulations.
     #[must_use]
     pub fn touched(path: PathBuf) -> Self {
         Self { path, hint: Hint::Touched }
+    }
+
+    /// Something was written at this absolute path.
+    #[must_use]
+    pub fn changed(path: PathBuf) -> Self {
+        Self { path, hint: Hint::Changed }
+    }
+
+    /// What is at this absolute path is whole: its writer closed it, or it was moved there.
+    #[must_use]
+    pub fn done(path: PathBuf) -> Self {
+        Self { path, hint: Hint::Done }
     }
 }
 

@@ -17,7 +17,7 @@
 use bytes::Bytes;
 use murmurate_crdt::limits::FILE_BYTES;
 
-use super::engine::{Hint, Rest};
+use super::engine::Rest;
 use super::filesystem::{Directory, FileError, Found, Kind, Rename};
 use super::folder::Folder;
 use super::limits::{PARKED_BYTES, SYMLINK_HOPS};
@@ -141,7 +141,7 @@ impl Folder {
         let disk_path = self.disk_path(path);
         let target = resolve(directory, &disk_path)?;
         let current = self.current(directory, &target)?;
-        self.check_current(path, &disk_path, &pending.task, &current)?;
+        self.check_current(directory, path, &pending.task, &current)?;
         match (&pending.task, current) {
             (Task::Write { bytes, executable, .. }, current) => {
                 let new = KnownFile { hash: ContentHash::of(bytes), executable: *executable };
@@ -177,7 +177,13 @@ impl Folder {
     }
 
     /// Whether what is there is what the task replaces. What the core doesn't know yet is read and reported first.
-    fn check_current(&mut self, path: &str, disk_path: &str, task: &Task, current: &Current) -> Result<(), Stopped> {
+    fn check_current(
+        &mut self,
+        directory: &dyn Directory,
+        path: &str,
+        task: &Task,
+        current: &Current,
+    ) -> Result<(), Stopped> {
         let known = self.engine.known(path);
         match (current, task.replaces()) {
             (Current::Absent, None) => Ok(()),
@@ -199,7 +205,7 @@ impl Folder {
                 if known == Some(*file) {
                     return Err(WriteFailure::Raced.into());
                 }
-                self.engine.hint(self.now, path, disk_path, Hint::Changed);
+                self.wait_for_rest(directory, path);
                 Err(Stopped::Wait)
             }
         }
@@ -237,14 +243,14 @@ impl Folder {
         let like = Some((target, old.hash));
         let name = match self.stage(directory, path, bytes, new, like) {
             // It went, or became something else, just now.
-            Err(FileError::NotFound | FileError::LinkLoop) => return Err(self.changed_meanwhile(path)),
+            Err(FileError::NotFound | FileError::LinkLoop) => return Err(self.changed_meanwhile(directory, path)),
             other => other.map_err(failed)?,
         };
         match directory.rename(&staged(&name), target, Rename::Exchange) {
             Ok(()) => self.swapped_out(directory, path, target, name),
             Err(FileError::NotFound) => {
                 discard(directory, &name);
-                Err(self.changed_meanwhile(path))
+                Err(self.changed_meanwhile(directory, path))
             }
             Err(FileError::Unsupported) => {
                 self.tell_once("exchange", FolderTrouble::NoExchange);
@@ -262,9 +268,8 @@ impl Folder {
     }
 
     /// The file isn't what it was a moment ago: it is read again first.
-    pub(super) fn changed_meanwhile(&mut self, path: &str) -> Stopped {
-        let disk_path = self.disk_path(path);
-        self.engine.hint(self.now, path, &disk_path, Hint::Changed);
+    pub(super) fn changed_meanwhile(&mut self, directory: &dyn Directory, path: &str) -> Stopped {
+        self.wait_for_rest(directory, path);
         Stopped::Wait
     }
 
@@ -294,7 +299,7 @@ impl Folder {
                 Err(error) => {
                     discard(directory, &name);
                     Err(if matches!(error, FileError::Unsupported | FileError::NotFound) {
-                        self.changed_meanwhile(path)
+                        self.changed_meanwhile(directory, path)
                     } else {
                         failed(error)
                     })

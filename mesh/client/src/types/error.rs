@@ -178,6 +178,8 @@ error_codes! {
     Timeout = "E_TIMEOUT", Timeout;
     /// The hosts weren't in step in time.
     NotConverged = "E_NOT_CONVERGED", Timeout;
+    /// There is no connection with a host that others reach.
+    NoLink = "E_NO_LINK", Failed;
     /// The daemon isn't there.
     Unreachable = "E_UNREACHABLE", Unreachable;
     /// The daemon is ending.
@@ -196,6 +198,24 @@ error_codes! {
     AlreadyRunning = "E_ALREADY_RUNNING", Failed;
     /// This host has no identity that can be used.
     NoIdentity = "E_NO_IDENTITY", Failed;
+    /// This host is a member already.
+    AlreadyMember = "E_ALREADY_MEMBER", Conflict;
+    /// This host may not issue certificates and tickets.
+    NotIssuer = "E_NOT_ISSUER", Denied;
+    /// The text is no ticket, or was cut or mistyped.
+    BadTicket = "E_BAD_TICKET", Usage;
+    /// As many hosts as may have joined with the ticket.
+    TicketUsed = "E_TICKET_USED", Denied;
+    /// The ticket's time is over.
+    TicketExpired = "E_TICKET_EXPIRED", Denied;
+    /// The ticket was taken back, or its host never made it.
+    TicketUnknown = "E_TICKET_UNKNOWN", Denied;
+    /// Another host or mesh than the ticket's answered.
+    WrongHost = "E_WRONG_HOST", Denied;
+    /// Data of one mesh meets an identity of another.
+    OtherMesh = "E_OTHER_MESH", Failed;
+    /// No host of the mesh answered.
+    NoAnswer = "E_NO_ANSWER", Failed;
     /// A daemon ended that should have gone on.
     DaemonEnded = "E_DAEMON_ENDED", Failed;
     /// A fault of the program.

@@ -30,6 +30,13 @@ pub struct Member {
     pub lag: u64,
     /// Whether it holds exactly the changes that this host holds.
     pub in_step: bool,
+    /// Since when it has held other changes than this host, by this host's clock; absent while it is in step or not
+    /// connected.
+    #[serde(default)]
+    pub behind_since: Option<Time>,
+    /// While there is no connection with it: the hosts that say to have one, by name. What it writes comes through them.
+    #[serde(default)]
+    pub through: Vec<String>,
     /// The version of its daemon; absent while it isn't known.
     pub version: Option<String>,
     /// Whether it is the host that answers.

@@ -5,9 +5,11 @@ mod counters;
 mod entries;
 mod error;
 mod folders;
+mod identity;
 mod members;
 mod requests;
 mod status;
+mod tickets;
 mod time;
 mod value;
 mod version;
@@ -22,9 +24,13 @@ pub use folders::{
     FileState, FileStatus, Folder, FolderAdded, FolderConfirmed, FolderFiles, FolderRemoved, FolderState, FolderStatus,
     Folders,
 };
+pub use identity::{
+    AddIssuer, CertificateStatus, Issuer, IssuerAdded, KeyStatus, Left, Node, NodeRevoked, Revocation, RevokeNode,
+};
 pub use members::{Member, MemberState, Members};
 pub use requests::{AddFolder, Choice, PutValue, ResolveConflict};
 pub use status::{MemberCounts, Problem, Status, StoreHealth};
+pub use tickets::{CreateTicket, Ticket, TicketCreated, TicketRevoked, TicketState, Tickets};
 pub use time::Time;
 pub use value::{TypedValue, ValueType};
 pub use version::{Version, token_version};

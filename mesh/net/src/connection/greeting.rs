@@ -100,6 +100,8 @@ pub(crate) struct Greeting<'a> {
     pub(crate) own: NodeId,
     pub(crate) instance: Instance,
     pub(crate) peer: NodeId,
+    /// Who issued the peer's certificate.
+    pub(crate) issuer: NodeId,
     pub(crate) connection: &'a Connection,
     pub(crate) is_dialled_here: bool,
     pub(crate) registry: &'a Arc<Registry>,
@@ -113,6 +115,7 @@ impl Greeting<'_> {
             + limits::GREETING_TIMEOUT
             + self.connection.rtt().saturating_mul(limits::GREETING_ROUND_TRIPS);
         let result = tokio::select! {
+            biased;
             result = self.exchange() => result,
             error = self.connection.closed() => Err(GreetingError::Lost(error)),
             () = sleep_until(deadline) => Err(GreetingError::TimedOut),
@@ -222,6 +225,7 @@ impl Greeting<'_> {
     fn candidate(&self, theirs: &Hello) -> Candidate {
         Candidate {
             peer: self.peer,
+            issuer: self.issuer,
             instance: theirs.instance,
             connection: self.connection.clone(),
             is_dialled_here: self.is_dialled_here,

@@ -75,6 +75,7 @@ async fn supervise(
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
+            biased;
             error = connection.closed() => return error.into(),
             () = seat.queues.overflowed() => {
                 tracing::debug!(peer = %seat.peer, "send queue full, frames are dropped");
@@ -156,6 +157,7 @@ async fn read_all(connection: Connection, peer: NodeId, events: EventSender) -> 
     let mut opened = 0;
     loop {
         tokio::select! {
+            biased;
             accepted = connection.accept_uni(), if opened < Class::ALL.len() => {
                 let Ok(stream) = accepted else { break };
                 opened += 1;

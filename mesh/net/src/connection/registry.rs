@@ -23,6 +23,7 @@ pub(crate) type Gone = watch::Receiver<()>;
 struct Entry {
     connection: quinn::Connection,
     instance: Instance,
+    issuer: NodeId,
     queues: Arc<SendQueues>,
     admitted_at: Duration,
     is_dialled_here: bool,
@@ -38,6 +39,8 @@ impl Entry {
 /// A connection that asks to be the one with its peer.
 pub(crate) struct Candidate {
     pub(crate) peer: NodeId,
+    /// Who issued its certificate.
+    pub(crate) issuer: NodeId,
     pub(crate) instance: Instance,
     pub(crate) connection: quinn::Connection,
     /// Whether this side dialled it.
@@ -109,6 +112,13 @@ impl Registry {
         self.lock().get(peer).map(|entry| entry.connection.clone())
     }
 
+    /// The connections of nodes that match, and of those to which such nodes issued their certificates.
+    pub(crate) fn vouched_for(&self, matches: impl Fn(&NodeId) -> bool) -> Vec<quinn::Connection> {
+        let entries = self.lock();
+        let matching = entries.iter().filter(|(peer, entry)| matches(peer) || matches(&entry.issuer));
+        matching.map(|(_, entry)| entry.connection.clone()).collect()
+    }
+
     /// All peers that are connected, with what waits to be sent to them.
     pub(crate) fn all(&self) -> Vec<(NodeId, Arc<SendQueues>)> {
         let entries = self.lock();
@@ -176,6 +186,7 @@ impl Registry {
         let entry = Entry {
             connection: candidate.connection,
             instance: candidate.instance,
+            issuer: candidate.issuer,
             queues,
             admitted_at: now,
             is_dialled_here: candidate.is_dialled_here,

@@ -1,53 +1,55 @@
-//! Who a node is: its long-lived key, and the certificate by which the mesh's authority vouches for it.
+//! Who a node is: its long-lived key, and the certificates by which the mesh vouches for it.
 //!
 //! ```text
-//!  Authority ──issue(public key, name, validity)──▶ certificate ─┐
-//!  node key ─────────────────────────────────────────────────────┼──▶ Identity ◀──▶ identity directory
-//!  authority's certificate ──────────────────────────────────────┘
+//!  Authority, recovery key ──▶ Anchors ───────────────────────────────────────────┐
+//!     │ grant(issuer's public key, node, validity)                                │
+//!     ▼                                                                           ▼
+//!  Issuer ──issue(public key, name, validity)──▶ chain: member, issuer ───▶ Identity ◀──▶ identity directory
+//!                                                                   node key ─────┘
 //! ```
 
+mod anchors;
 mod authority;
 mod certificate;
+mod chain;
 mod directory;
+mod issuer;
+mod keys;
+mod template;
+mod throwaway;
 
+pub use anchors::Anchors;
 pub use authority::{Authority, IssueError};
 pub use certificate::{CertificateError, Member};
-pub use directory::{DirectoryError, load, load_authority, save, save_authority, save_certificate};
+pub use directory::{
+    DirectoryError, NewDirectory, load, load_authority, load_issuer, load_issuer_key, load_key, load_statements,
+    parse_key, save, save_authority, save_certificates, save_issuer, save_key, save_statements,
+};
+pub use issuer::Issuer;
+pub use keys::generate_key;
+pub use rustls_pki_types::CertificateDer;
+pub use template::Validity;
+pub use throwaway::ThrowawayMesh;
 
-pub(crate) use certificate::{check_chain, node_id_matches, read_member};
+pub(crate) use certificate::{check_name, ed25519_key, node_id_matches, read_issuer, read_member};
+pub(crate) use chain::{Chain, ChainError};
+pub(crate) use keys::private_key_der;
 
 use std::fmt;
 
 use ed25519_dalek::SigningKey;
 use murmurate_crdt::id::{MeshId, NodeId};
-use rand_core::CryptoRng;
-use rustls_pki_types::CertificateDer;
+use webpki::KeyUsage;
 
-/// A new Ed25519 key from `rng`.
-pub fn generate_key(rng: &mut impl CryptoRng) -> SigningKey {
-    let mut seed = [0; 32];
-    rng.fill_bytes(&mut seed);
-    SigningKey::from_bytes(&seed)
-}
-
-/// What an Ed25519 private key in PKCS #8 has before its 32 bytes (RFC 8410, section 7), in the older layout without the
-/// public key, which every tool reads.
-const PRIVATE_KEY_PREFIX: &[u8] =
-    &[0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
-
-/// The key as PKCS #8 DER.
-pub(crate) fn private_key_der(key: &SigningKey) -> Vec<u8> {
-    [PRIVATE_KEY_PREFIX, key.as_bytes()].concat()
-}
-
-/// A node's key and certificate, and the certificate of its mesh's authority. They belong together: this is checked
-/// when one is made.
+/// A node's key and certificates, and what its mesh trusts. They belong together: this is checked when one is made.
 #[derive(Clone)]
 pub struct Identity {
     key: SigningKey,
-    certificate: CertificateDer<'static>,
-    authority: CertificateDer<'static>,
+    chain: Vec<CertificateDer<'static>>,
+    anchors: Anchors,
     member: Member,
+    issuer: NodeId,
+    validity: Validity,
 }
 
 /// The parts of an identity don't belong together. Nothing was changed.
@@ -64,28 +66,42 @@ pub enum IdentityError {
         /// Whose key it is.
         held: NodeId,
     },
-    /// The authority's certificate isn't that of the one who signed.
-    #[error("the node's certificate isn't signed by the authority in authority.crt: {0}")]
-    AnotherAuthority(String),
+    /// The anchors are another mesh's.
+    #[error("the node's certificate is of mesh {certified}, but the anchors are those of mesh {held}")]
+    AnotherMesh {
+        /// The mesh that the certificate names.
+        certified: MeshId,
+        /// The anchors'.
+        held: MeshId,
+    },
+    /// The anchors don't vouch for the certificate.
+    #[error("the anchors don't vouch for the node's certificate: {0}")]
+    NotVouchedFor(String),
+    /// A certificate couldn't be made in the first place.
+    #[error(transparent)]
+    Issue(#[from] IssueError),
 }
 
 impl Identity {
-    /// The identity with these parts. The certificate may have expired: that is a matter of the handshake.
+    /// The identity with these parts; the chain is the node's certificate and its issuer's. They may have expired: that is a
+    /// matter of the handshake.
     ///
     /// # Errors
     /// When they don't belong together.
-    pub fn new(
-        key: SigningKey,
-        certificate: CertificateDer<'static>,
-        authority: CertificateDer<'static>,
-    ) -> Result<Self, IdentityError> {
-        let member = read_member(&certificate)?;
+    pub fn new(key: SigningKey, chain: Vec<CertificateDer<'static>>, anchors: Anchors) -> Result<Self, IdentityError> {
+        let read = Chain::of(&chain)?;
         let held = NodeId::of_public_key(key.verifying_key().as_bytes());
-        if member.node != held || !node_id_matches(&certificate)? {
-            return Err(IdentityError::AnotherKey { certified: member.node, held });
+        if read.member.node != held || !node_id_matches(&chain[0])? {
+            return Err(IdentityError::AnotherKey { certified: read.member.node, held });
         }
-        certificate::check_signer(&certificate, &authority).map_err(IdentityError::AnotherAuthority)?;
-        Ok(Self { key, certificate, authority, member })
+        if read.member.mesh != anchors.mesh() {
+            return Err(IdentityError::AnotherMesh { certified: read.member.mesh, held: anchors.mesh() });
+        }
+        read.check_signatures(&anchors, KeyUsage::server_auth())
+            .map_err(|error| IdentityError::NotVouchedFor(error.to_string()))?;
+        let validity = read.both_valid();
+        let (member, issuer) = (read.member.clone(), read.issuer.node);
+        Ok(Self { key, chain, anchors, member, issuer, validity })
     }
 
     /// The mesh it is a member of.
@@ -115,26 +131,39 @@ impl Identity {
     /// The node's certificate.
     #[must_use]
     pub fn certificate(&self) -> &CertificateDer<'static> {
-        &self.certificate
+        &self.chain[0]
     }
 
-    /// The certificate of the mesh's authority.
+    /// The node's certificate, then its issuer's.
     #[must_use]
-    pub fn authority(&self) -> &CertificateDer<'static> {
-        &self.authority
+    pub fn chain(&self) -> &[CertificateDer<'static>] {
+        &self.chain
     }
 
-    /// The authority's Ed25519 public key, which checks the roster's statements.
-    ///
-    /// # Errors
-    /// When its certificate holds none.
-    pub fn authority_key(&self) -> Result<[u8; 32], CertificateError> {
-        certificate::ed25519_key(&self.authority)
+    /// What the mesh trusts.
+    #[must_use]
+    pub fn anchors(&self) -> &Anchors {
+        &self.anchors
+    }
+
+    /// The node that issued the certificate.
+    #[must_use]
+    pub fn issuer(&self) -> NodeId {
+        self.issuer
+    }
+
+    /// When the node's certificate and its issuer's both hold.
+    #[must_use]
+    pub fn validity(&self) -> Validity {
+        self.validity
     }
 }
 
 impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Identity").field("member", &self.member).finish_non_exhaustive()
+        f.debug_struct("Identity")
+            .field("member", &self.member)
+            .field("validity", &self.validity)
+            .finish_non_exhaustive()
     }
 }

@@ -1,9 +1,9 @@
-//! Who may connect: whoever shows a valid certificate of this mesh's authority, for a key that it holds.
+//! Who may connect: whoever shows a valid chain to one of this mesh's anchors, for a key that it holds.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use murmurate_crdt::id::{MeshId, NodeId};
+use murmurate_crdt::id::NodeId;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls13_signature};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
@@ -11,7 +11,8 @@ use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, 
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use webpki::KeyUsage;
 
-use crate::identity::{check_chain, node_id_matches, read_member};
+use super::door::Wanted;
+use crate::identity::{Anchors, Chain, ChainError, node_id_matches, read_member};
 use crate::refusal::RefuseReason;
 
 /// What a verifier noted about its handshake.
@@ -48,64 +49,56 @@ impl Revoked {
 /// Checks one peer's certificate, and notes why it was refused.
 #[derive(Debug)]
 pub(super) struct MemberVerifier {
-    pub(super) mesh: MeshId,
-    pub(super) authority: CertificateDer<'static>,
+    pub(super) anchors: Anchors,
     pub(super) algorithms: WebPkiSupportedAlgorithms,
     pub(super) revoked: Revoked,
+    pub(super) wanted: Wanted,
     pub(super) note: Note,
 }
 
-fn milliseconds(time: UnixTime) -> u64 {
+/// Milliseconds since 1970 UTC.
+pub(super) fn unix_ms(time: UnixTime) -> u64 {
     time.as_secs().saturating_mul(1_000)
 }
 
 impl MemberVerifier {
     /// Names the mesh first, because an accident is likelier than an attack; what it says is trusted only after the
-    /// signature was checked.
-    fn check(&self, certificate: &CertificateDer<'_>, usage: KeyUsage, now: UnixTime) -> Result<(), RefuseReason> {
+    /// signatures were checked, and so are the dates.
+    fn check(
+        &self,
+        certificate: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        usage: KeyUsage,
+        now_ms: u64,
+    ) -> Result<(), RefuseReason> {
         let unusable = |error: crate::identity::CertificateError| RefuseReason::BadCertificate(error.to_string());
         let member = read_member(certificate).map_err(unusable)?;
-        if member.mesh != self.mesh {
+        if member.mesh != self.anchors.mesh() {
             return Err(RefuseReason::AnotherMesh { theirs: member.mesh });
         }
-        self.check_signature_and_time(certificate, usage, now)?;
+        let chain = Chain::read(certificate, intermediates).map_err(unusable)?;
+        chain.check_signatures(&self.anchors, usage).map_err(RefuseReason::from)?;
+        check_dates(&chain, now_ms)?;
         if !node_id_matches(certificate).map_err(unusable)? {
             return Err(RefuseReason::NodeIdMismatch);
         }
         if self.revoked.contains(&member.node) {
             return Err(RefuseReason::Revoked { node: member.node });
         }
+        if self.revoked.contains(&chain.issuer.node) {
+            return Err(RefuseReason::IssuerRevoked { issuer: chain.issuer.node });
+        }
         Ok(())
     }
 
-    fn check_signature_and_time(
+    fn verify(
         &self,
         certificate: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
         usage: KeyUsage,
         now: UnixTime,
-    ) -> Result<(), RefuseReason> {
-        let check = |at| check_chain(certificate, &self.authority, usage, at);
-        let error = match check(now) {
-            Ok(()) => return Ok(()),
-            Err(error) => error,
-        };
-        // Dates are looked at before signatures; but whether they mean anything, only the signature says.
-        let (valid_at, reason) = match error {
-            webpki::Error::CertExpired { not_after, .. } => {
-                (not_after, RefuseReason::Expired { since_ms: milliseconds(not_after) })
-            }
-            webpki::Error::CertNotValidYet { not_before, .. } => {
-                let (until_ms, now_ms) = (milliseconds(not_before), milliseconds(now));
-                (not_before, RefuseReason::NotYetValid { until_ms, now_ms })
-            }
-            error => return Err(reason_of(&error)),
-        };
-        check(valid_at).map_err(|error| reason_of(&error))?;
-        Err(reason)
-    }
-
-    fn verify(&self, certificate: &CertificateDer<'_>, usage: KeyUsage, now: UnixTime) -> Result<(), Error> {
-        self.check(certificate, usage, now).map_err(|reason| {
+    ) -> Result<(), Error> {
+        self.check(certificate, intermediates, usage, unix_ms(now)).map_err(|reason| {
             let error = alert_of(&reason);
             self.note.write(reason);
             Error::InvalidCertificate(error)
@@ -113,10 +106,31 @@ impl MemberVerifier {
     }
 }
 
-fn reason_of(error: &webpki::Error) -> RefuseReason {
-    match error {
-        webpki::Error::UnknownIssuer | webpki::Error::InvalidSignatureForPublicKey => RefuseReason::ForeignAuthority,
-        error => RefuseReason::BadCertificate(error.to_string()),
+fn check_dates(chain: &Chain<'_>, now_ms: u64) -> Result<(), RefuseReason> {
+    if now_ms > chain.validity.not_after_ms {
+        return Err(RefuseReason::Expired { since_ms: chain.validity.not_after_ms });
+    }
+    if now_ms < chain.validity.not_before_ms {
+        return Err(RefuseReason::NotYetValid { until_ms: chain.validity.not_before_ms, now_ms });
+    }
+    if !chain.issuer_validity.contains(now_ms) {
+        return Err(RefuseReason::IssuerNotValid {
+            issuer: chain.issuer.node,
+            from_ms: chain.issuer_validity.not_before_ms,
+            until_ms: chain.issuer_validity.not_after_ms,
+            now_ms,
+        });
+    }
+    Ok(())
+}
+
+impl From<ChainError> for RefuseReason {
+    fn from(error: ChainError) -> Self {
+        match error {
+            ChainError::Foreign => Self::ForeignAuthority,
+            ChainError::NotAnIssuer(node) => Self::NotAnIssuer { node },
+            ChainError::Unusable(why) => Self::BadCertificate(why),
+        }
     }
 }
 
@@ -124,10 +138,11 @@ fn reason_of(error: &webpki::Error) -> RefuseReason {
 fn alert_of(reason: &RefuseReason) -> CertificateError {
     match reason {
         RefuseReason::AnotherMesh { .. } => CertificateError::ApplicationVerificationFailure,
-        RefuseReason::ForeignAuthority => CertificateError::UnknownIssuer,
+        RefuseReason::ForeignAuthority | RefuseReason::NotAnIssuer { .. } => CertificateError::UnknownIssuer,
         RefuseReason::Expired { .. } => CertificateError::Expired,
         RefuseReason::NotYetValid { .. } => CertificateError::NotValidYet,
-        RefuseReason::Revoked { .. } => CertificateError::Revoked,
+        RefuseReason::IssuerNotValid { .. } => CertificateError::Expired,
+        RefuseReason::Revoked { .. } | RefuseReason::IssuerRevoked { .. } => CertificateError::Revoked,
         _ => CertificateError::BadEncoding,
     }
 }
@@ -144,7 +159,7 @@ impl MemberVerifier {
 }
 
 /// TLS 1.2 is never offered; whoever signs as if it were breaks the rules.
-fn no_tls12() -> Result<HandshakeSignatureValid, Error> {
+pub(super) fn no_tls12() -> Result<HandshakeSignatureValid, Error> {
     Err(Error::PeerMisbehaved(PeerMisbehaved::SelectedUnofferedCipherSuite))
 }
 
@@ -152,12 +167,12 @@ impl ServerCertVerifier for MemberVerifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
+        intermediates: &[CertificateDer<'_>],
         _server_name: &ServerName<'_>,
         _ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        self.verify(end_entity, KeyUsage::server_auth(), now)?;
+        self.verify(end_entity, intermediates, KeyUsage::server_auth(), now)?;
         Ok(ServerCertVerified::assertion())
     }
 
@@ -185,6 +200,14 @@ impl ServerCertVerifier for MemberVerifier {
 }
 
 impl ClientCertVerifier for MemberVerifier {
+    fn offer_client_auth(&self) -> bool {
+        !self.wanted.is_join()
+    }
+
+    fn client_auth_mandatory(&self) -> bool {
+        !self.wanted.is_join()
+    }
+
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
         &[]
     }
@@ -192,10 +215,10 @@ impl ClientCertVerifier for MemberVerifier {
     fn verify_client_cert(
         &self,
         end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
+        intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        self.verify(end_entity, KeyUsage::client_auth(), now)?;
+        self.verify(end_entity, intermediates, KeyUsage::client_auth(), now)?;
         Ok(ClientCertVerified::assertion())
     }
 

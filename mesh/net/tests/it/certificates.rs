@@ -2,51 +2,81 @@
 
 use std::collections::BTreeSet;
 
+use ed25519_dalek::SigningKey;
 use murmurate_crdt::id::{MeshId, NodeId};
 use murmurate_net::environment::Random;
-use murmurate_net::identity::generate_key;
-use murmurate_net::{Identity, Network, NetworkConfig, PeerRefusal, RefuseReason};
+use murmurate_net::identity::{ThrowawayMesh, generate_key};
+use murmurate_net::{Identity, Issuer, Network, NetworkConfig, PeerRefusal, RefuseReason};
 use quinn::ConnectionError;
 use rustls_pki_types::CertificateDer;
 
-use crate::rogue::{Rogue, private_key};
-use crate::support::{DAY_MS, Mesh, NOW_MS, Node, environment, loopback};
+use crate::rogue::{Rogue, Shown, private_key};
+use crate::support::{DAY_MS, Mesh, NOW_MS, Node, environment, key, loopback};
 
 const EXPIRED_MS: u64 = NOW_MS - DAY_MS;
 const NOT_YET_MS: u64 = NOW_MS + DAY_MS;
 
 /// The authority of mesh 1, speaking for mesh 2.
 fn same_key_other_mesh(mesh: &Mesh) -> Mesh {
-    let key = mesh.authority.key().clone();
-    Mesh { authority: murmurate_net::Authority::new(MeshId([2; 16]), key, 0).unwrap() }
+    let key = mesh.keys.authority().key().clone();
+    let mut rng = Random::seeded(5).rng();
+    Mesh { keys: ThrowawayMesh::with_authority(MeshId([2; 16]), key, &mut rng, 0).unwrap() }
 }
 
-/// A certificate of the authority that names one node and holds the key of another.
-fn borrowed_name(mesh: &Mesh, named: NodeId, holder: &[u8; 32]) -> CertificateDer<'static> {
-    struct Key([u8; 32]);
-    impl rcgen::PublicKeyData for Key {
-        fn der_bytes(&self) -> &[u8] {
-            &self.0
-        }
-        fn algorithm(&self) -> &'static rcgen::SignatureAlgorithm {
-            &rcgen::PKCS_ED25519
-        }
+/// A public key, as rcgen wants it.
+struct Key([u8; 32]);
+
+impl rcgen::PublicKeyData for Key {
+    fn der_bytes(&self) -> &[u8] {
+        &self.0
     }
-    let authority_key = private_key(mesh.authority.key().as_bytes());
-    let signer = rcgen::KeyPair::from_pkcs8_der_and_sign_algo(&authority_key, &rcgen::PKCS_ED25519).unwrap();
-    let mut issuer = rcgen::CertificateParams::default();
-    issuer.distinguished_name = rcgen::DistinguishedName::new();
-    issuer.distinguished_name.push(rcgen::DnType::CommonName, format!("murmurate {}", mesh.authority.mesh()));
-    let mut parameters = rcgen::CertificateParams::default();
-    parameters.distinguished_name = rcgen::DistinguishedName::new();
-    parameters.distinguished_name.push(rcgen::DnType::CommonName, "borrowed");
-    let uri = format!("murmurate:{}/{named}", mesh.authority.mesh());
-    parameters.subject_alt_names = vec![rcgen::SanType::URI(uri.try_into().unwrap())];
-    parameters.signed_by(&Key(*holder), &rcgen::Issuer::from_params(&issuer, signer)).unwrap().der().clone()
+
+    fn algorithm(&self) -> &'static rcgen::SignatureAlgorithm {
+        &rcgen::PKCS_ED25519
+    }
 }
 
-fn shown(identity: &Identity) -> (CertificateDer<'static>, rustls_pki_types::PrivatePkcs8KeyDer<'static>) {
-    (identity.certificate().clone(), private_key(identity.key().as_bytes()))
+/// A certificate that says anything, for any key, signed with any key.
+fn forged(
+    mesh: &Mesh,
+    named: NodeId,
+    holder: &[u8; 32],
+    signer: &SigningKey,
+    signer_name: &str,
+    is_ca: rcgen::IsCa,
+) -> CertificateDer<'static> {
+    let named_as = |name: &str| {
+        let mut parameters = rcgen::CertificateParams::default();
+        parameters.distinguished_name = rcgen::DistinguishedName::new();
+        parameters.distinguished_name.push(rcgen::DnType::CommonName, name);
+        parameters
+    };
+    let key =
+        rcgen::KeyPair::from_pkcs8_der_and_sign_algo(&private_key(signer.as_bytes()), &rcgen::PKCS_ED25519).unwrap();
+    let mut parameters = named_as("forged");
+    let uri = format!("murmurate:{}/{named}", mesh.keys.anchors().mesh());
+    parameters.subject_alt_names = vec![rcgen::SanType::URI(uri.try_into().unwrap())];
+    parameters.is_ca = is_ca;
+    let issuer = named_as(signer_name);
+    parameters.signed_by(&Key(*holder), &rcgen::Issuer::from_params(&issuer, key)).unwrap().der().clone()
+}
+
+/// How certificates name the holder of a signing key.
+fn signer_name(mesh: &Mesh, key: &SigningKey) -> String {
+    let hash = NodeId::of_public_key(key.verifying_key().as_bytes()).to_string();
+    format!("murmurate {} {}", mesh.keys.anchors().mesh(), &hash[..16])
+}
+
+/// A chain of the issuer that names one node and holds the key of another.
+fn borrowed_name(mesh: &Mesh, named: NodeId, holder: &[u8; 32]) -> Vec<CertificateDer<'static>> {
+    let issuer = mesh.keys.issuer();
+    let name = signer_name(mesh, issuer.key());
+    let forged = forged(mesh, named, holder, issuer.key(), &name, rcgen::IsCa::NoCa);
+    vec![forged, issuer.certificate().clone()]
+}
+
+fn shown(identity: &Identity) -> Shown {
+    (identity.chain().to_vec(), private_key(identity.key().as_bytes()))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -85,12 +115,90 @@ async fn whoever_dials_with_a_wrong_certificate_is_refused_by_name() {
     }
 }
 
+/// An issuer of the mesh whose right is over.
+fn past_issuer(mesh: &Mesh, node: NodeId) -> Issuer {
+    let key = key(70);
+    let granted = mesh.keys.authority().grant(key.verifying_key().as_bytes(), node, 0, EXPIRED_MS).unwrap();
+    Issuer::new(key, granted).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_chain_that_does_not_lead_to_an_anchor_is_refused_by_name() {
+    let mesh = Mesh::new(1, 1);
+    let (thief, accomplice) = (key(66), mesh.identity(5));
+    let (id, public_key) = (NodeId::of_public_key(thief.verifying_key().as_bytes()), thief.verifying_key().to_bytes());
+    let issuer = mesh.keys.issuer();
+    let certify = |signer: &SigningKey, name: &str| forged(&mesh, id, &public_key, signer, name, rcgen::IsCa::NoCa);
+    let by_member = certify(accomplice.key(), accomplice.name());
+    // An issuer makes an issuer.
+    let unlimited = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let issuer_name = signer_name(&mesh, issuer.key());
+    let second = forged(&mesh, id, &public_key, issuer.key(), &issuer_name, unlimited);
+    let by_second = certify(&thief, "forged");
+    let past = past_issuer(&mesh, NodeId([7; 32]));
+    let by_past = certify(past.key(), &signer_name(&mesh, past.key()));
+    let theirs = Mesh::new(2, 2);
+    let good = mesh.identity(3);
+    let unusable = |why: &str| RefuseReason::BadCertificate(why.to_owned());
+    let rows = [
+        (
+            vec![by_member, accomplice.certificate().clone()],
+            RefuseReason::NotAnIssuer { node: accomplice.node_id() },
+            48,
+        ),
+        (vec![by_second.clone(), second.clone()], RefuseReason::ForeignAuthority, 48),
+        (vec![by_second, second, issuer.certificate().clone()], unusable("here are 3"), 42),
+        (vec![good.certificate().clone()], unusable("here are 1"), 42),
+        (vec![good.certificate().clone(), theirs.keys.issuer().certificate().clone()], unusable("another mesh"), 42),
+        (vec![issuer.certificate().clone(); 2], unusable("CaUsedAsEndEntity"), 42),
+        (
+            vec![by_past, past.certificate().clone()],
+            RefuseReason::IssuerNotValid { issuer: past.node(), from_ms: 0, until_ms: EXPIRED_MS, now_ms: 0 },
+            45,
+        ),
+    ];
+    for (chain, expected, alert) in rows {
+        let node = Node::start(mesh.identity(1));
+        let key = private_key(thief.as_bytes());
+        match Rogue::new(Some((chain, key)), b"murmurate/1").refused(node.address()).await {
+            ConnectionError::ConnectionClosed(close) => {
+                assert_eq!(u64::from(close.error_code), 0x100 + alert, "{expected}");
+            }
+            error => panic!("{expected}: {error}"),
+        }
+        match (node.refused(|_| true).await, expected) {
+            (RefuseReason::BadCertificate(why), RefuseReason::BadCertificate(part)) => {
+                assert!(why.contains(&part), "{why}");
+            }
+            (RefuseReason::IssuerNotValid { now_ms, .. }, RefuseReason::IssuerNotValid { .. }) => {
+                assert!(now_ms >= NOW_MS);
+            }
+            (reason, expected) => assert_eq!(reason, expected),
+        }
+        assert!(!node.has_ever_connected());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_recovery_key_makes_issuers_whose_members_are_members() {
+    let mesh = Mesh::new(1, 1);
+    let (issuer_key, node) = (key(70), NodeId([7; 32]));
+    let granted = mesh.keys.recovery().grant(issuer_key.verifying_key().as_bytes(), node, 0, NOW_MS + DAY_MS).unwrap();
+    let issuer = Issuer::new(issuer_key, granted).unwrap();
+    let chain = issuer.issue(key(3).verifying_key().as_bytes(), "rescued", 0, NOW_MS + DAY_MS).unwrap();
+    let rescued = Node::start(Identity::new(key(3), chain, mesh.keys.anchors().clone()).unwrap());
+    let node = Node::start(mesh.identity(1));
+    rescued.dial(&[node.address()]);
+    rescued.connected(&node, 1).await;
+    node.connected(&rescued, 1).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_certificate_whose_key_the_peer_does_not_hold_is_worth_nothing() {
     let mesh = Mesh::new(1, 1);
     let node = Node::start(mesh.identity(1));
     let thief = generate_key(&mut Random::seeded(66).rng());
-    let stolen = (mesh.identity(5).certificate().clone(), private_key(thief.as_bytes()));
+    let stolen = (mesh.identity(5).chain().to_vec(), private_key(thief.as_bytes()));
     let error = Rogue::new(Some(stolen), b"murmurate/1").refused(node.address()).await;
     assert!(
         matches!(&error, ConnectionError::ConnectionClosed(close) if u64::from(close.error_code) == 0x100 + 51),

@@ -2,11 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test's helpers may fail like the test itself")]
 
+mod addresses;
 mod certificates;
 mod connecting;
 mod faults;
 mod frames;
 mod identities;
+mod issuing;
+mod joining;
 mod relay;
 mod rogue;
 mod support;

@@ -59,12 +59,19 @@ impl ServerCertVerifier for TrustAll {
     }
 }
 
+/// Certificates, and a key that may be theirs.
+pub(crate) type Shown = (Vec<CertificateDer<'static>>, PrivatePkcs8KeyDer<'static>);
+
 pub(crate) struct Rogue {
     endpoint: Endpoint,
 }
 
 impl Rogue {
-    pub(crate) fn new(shown: Option<(CertificateDer<'static>, PrivatePkcs8KeyDer<'static>)>, alpn: &[u8]) -> Self {
+    pub(crate) fn new(shown: Option<Shown>, alpn: &[u8]) -> Self {
+        Self::offering(shown, &[alpn])
+    }
+
+    pub(crate) fn offering(shown: Option<Shown>, protocols: &[&[u8]]) -> Self {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder = rustls::ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&rustls::version::TLS13])
@@ -72,15 +79,15 @@ impl Rogue {
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(TrustAll));
         let mut tls = match shown {
-            Some((certificate, key)) => {
+            Some((chain, key)) => {
                 // Unlike rustls' own way, this doesn't check that the key is the certificate's.
                 let key = rustls::crypto::ring::sign::any_eddsa_type(&key).unwrap();
-                let shown = rustls::sign::CertifiedKey::new(vec![certificate], key);
+                let shown = rustls::sign::CertifiedKey::new(chain, key);
                 builder.with_client_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(shown)))
             }
             None => builder.with_no_client_auth(),
         };
-        tls.alpn_protocols = vec![alpn.to_vec()];
+        tls.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
         let mut endpoint = Endpoint::client(loopback(0)).unwrap();
         let config = quinn::ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls).unwrap()));
         endpoint.set_default_client_config(config);
@@ -90,7 +97,7 @@ impl Rogue {
     /// One with a true certificate.
     pub(crate) fn member(identity: &Identity) -> Self {
         let key = private_key(identity.key().as_bytes());
-        Self::new(Some((identity.certificate().clone(), key)), b"murmurate/1")
+        Self::new(Some((identity.chain().to_vec(), key)), b"murmurate/1")
     }
 
     /// Dials, and gives the error with which it ends.

@@ -5,12 +5,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
+use ed25519_dalek::SigningKey;
 use murmurate_crdt::id::{MeshId, NodeId};
 use murmurate_net::environment::{Random, SimulatedClock};
-use murmurate_net::identity::generate_key;
+use murmurate_net::identity::{ThrowawayMesh, generate_key};
 use murmurate_net::{
-    Authority, Class, Environment, Identity, Network, NetworkConfig, NetworkEvent, NetworkEvents, NetworkHandle,
-    RefuseReason, SendOutcome,
+    Class, Environment, Identity, Network, NetworkConfig, NetworkEvent, NetworkEvents, NetworkHandle, RefuseReason,
+    SendOutcome,
 };
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -25,15 +26,15 @@ pub(crate) fn loopback(port: u16) -> SocketAddr {
     SocketAddr::from((Ipv4Addr::LOCALHOST, port))
 }
 
-/// An authority and the time at which it issues.
+/// All keys of a mesh.
 pub(crate) struct Mesh {
-    pub(crate) authority: Authority,
+    pub(crate) keys: ThrowawayMesh,
 }
 
 impl Mesh {
     pub(crate) fn new(id: u8, seed: u64) -> Self {
         let mut rng = Random::seeded(seed).rng();
-        Self { authority: Authority::throwaway(MeshId([id; 16]), &mut rng, 0).unwrap() }
+        Self { keys: ThrowawayMesh::new(MeshId([id; 16]), &mut rng, 0).unwrap() }
     }
 
     pub(crate) fn identity(&self, seed: u64) -> Identity {
@@ -41,12 +42,13 @@ impl Mesh {
     }
 
     pub(crate) fn identity_valid(&self, seed: u64, not_before_ms: u64, not_after_ms: u64) -> Identity {
-        let key = generate_key(&mut Random::seeded(seed).rng());
-        let public_key = key.verifying_key().to_bytes();
-        let name = format!("node-{seed}");
-        let certificate = self.authority.issue(&public_key, &name, not_before_ms, not_after_ms).unwrap();
-        Identity::new(key, certificate, self.authority.certificate().clone()).unwrap()
+        self.keys.member(key(seed), &format!("node-{seed}"), not_before_ms, not_after_ms).unwrap()
     }
+}
+
+/// The node key that [`Mesh::identity`] gives with this seed.
+pub(crate) fn key(seed: u64) -> SigningKey {
+    generate_key(&mut Random::seeded(seed).rng())
 }
 
 pub(crate) fn environment(wall_ms: u64) -> (Environment, Arc<SimulatedClock>) {

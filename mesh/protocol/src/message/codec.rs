@@ -22,8 +22,8 @@ mod kind {
     pub(super) const VECTORS: u64 = 4;
     pub(super) const WANT: u64 = 5;
     pub(super) const CHANGES: u64 = 6;
-    pub(super) const ADMISSIONS: u64 = 7;
-    pub(super) const WANT_ADMISSIONS: u64 = 8;
+    pub(super) const STATEMENTS: u64 = 7;
+    pub(super) const WANT_STATEMENTS: u64 = 8;
     pub(super) const LEAVING: u64 = 9;
 }
 
@@ -63,8 +63,8 @@ pub(super) fn encode(message: &Message, e: &mut Encoder) {
                 e.bytes(envelope);
             });
         }
-        Message::Admissions { next, statements } => {
-            e.varint(kind::ADMISSIONS).u8(u8::from(next.is_some()));
+        Message::Statements { next, statements } => {
+            e.varint(kind::STATEMENTS).u8(u8::from(next.is_some()));
             next.iter().for_each(|next| {
                 e.raw(next);
             });
@@ -73,8 +73,8 @@ pub(super) fn encode(message: &Message, e: &mut Encoder) {
                 e.bytes(statement);
             });
         }
-        Message::WantAdmissions { after, nodes } => {
-            e.varint(kind::WANT_ADMISSIONS).raw(after).varint(nodes.len() as u64);
+        Message::WantStatements { after, nodes } => {
+            e.varint(kind::WANT_STATEMENTS).raw(after).varint(nodes.len() as u64);
             nodes.iter().for_each(|node| {
                 e.raw(&node.0);
             });
@@ -94,8 +94,8 @@ pub(super) fn decode(d: &mut Decoder<'_>) -> Result<Option<Message>, DecodeError
         kind::VECTORS => decode_vectors(d)?,
         kind::WANT => decode_want(d)?,
         kind::CHANGES => decode_changes(d)?,
-        kind::ADMISSIONS => decode_admissions(d)?,
-        kind::WANT_ADMISSIONS => decode_want_admissions(d)?,
+        kind::STATEMENTS => decode_statements(d)?,
+        kind::WANT_STATEMENTS => decode_want_statements(d)?,
         kind::LEAVING => Message::Leaving,
         _ => return Ok(None),
     }))
@@ -144,7 +144,7 @@ fn encode_summary(e: &mut Encoder, summary: &Summary) {
     ] {
         flags |= if on { flag } else { 0 };
     }
-    e.u8(flags).raw(&summary.roster).varint(summary.folders.len() as u64);
+    e.u8(flags).raw(&summary.roster).raw(&summary.revoked).varint(summary.folders.len() as u64);
     for (name, folder) in &summary.folders {
         e.text(name).raw(&folder.root).varint(folder.changes);
     }
@@ -159,6 +159,7 @@ fn encode_summary(e: &mut Encoder, summary: &Summary) {
 fn decode_summary(d: &mut Decoder<'_>) -> Result<Summary, DecodeError> {
     let flags = d.u8("summary flags")?;
     let roster = d.array("roster hash")?;
+    let revoked = d.array("hash of the revoked")?;
     let folders = list(d, FOLDERS, "folders", |d| {
         let name = d.text(limits::PATH_BYTES, "folder")?.to_owned();
         Ok((name, FolderSummary { root: d.array("root hash")?, changes: d.varint("count of changes")? }))
@@ -169,6 +170,7 @@ fn decode_summary(d: &mut Decoder<'_>) -> Result<Summary, DecodeError> {
         reply_wanted: flags & flag::REPLY_WANTED != 0,
         keeps_only_listed: flags & flag::KEEPS_ONLY_LISTED != 0,
         roster,
+        revoked,
         folders: BTreeMap::from_iter(folders),
         neighbours,
     })
@@ -286,15 +288,15 @@ fn decode_changes(d: &mut Decoder<'_>) -> Result<Message, DecodeError> {
     Ok(Message::Changes { request, envelopes })
 }
 
-fn decode_admissions(d: &mut Decoder<'_>) -> Result<Message, DecodeError> {
+fn decode_statements(d: &mut Decoder<'_>) -> Result<Message, DecodeError> {
     let next = if boolean(d, "more")? { Some(d.array("next")?) } else { None };
     let statements =
-        list(d, STATEMENTS_PER_MESSAGE, "statements", |d| Ok(d.bytes(STATEMENT_BYTES, "statement")?.to_vec()))?;
-    Ok(Message::Admissions { next, statements })
+        list(d, STATEMENTS_PER_MESSAGE, "statements", |d| Ok(Arc::from(d.bytes(STATEMENT_BYTES, "statement")?)))?;
+    Ok(Message::Statements { next, statements })
 }
 
-fn decode_want_admissions(d: &mut Decoder<'_>) -> Result<Message, DecodeError> {
+fn decode_want_statements(d: &mut Decoder<'_>) -> Result<Message, DecodeError> {
     let after = d.array("after")?;
     let nodes = list(d, STATEMENTS_PER_MESSAGE, "nodes", |d| Ok(NodeId(d.array("node")?)))?;
-    Ok(Message::WantAdmissions { after, nodes })
+    Ok(Message::WantStatements { after, nodes })
 }

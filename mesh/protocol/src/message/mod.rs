@@ -106,15 +106,15 @@ pub enum Message {
         /// Signed envelopes, not decoded yet: a bad one must not spoil the others.
         envelopes: Vec<Arc<[u8]>>,
     },
-    /// Statements of the roster, asked for.
-    Admissions {
+    /// Statements of the roster: new ones, or asked for.
+    Statements {
         /// Ask on after this digest, if there are more.
         next: Option<Hash>,
         /// The statements, not verified yet.
-        statements: Vec<Vec<u8>>,
+        statements: Vec<Arc<[u8]>>,
     },
     /// A question: the statements about these nodes; about all, if none is named.
-    WantAdmissions {
+    WantStatements {
         /// Only statements whose digest is above this.
         after: Hash,
         /// Which nodes.

@@ -6,8 +6,7 @@ use murmurate_crdt::clock::{Dot, Range, VersionVector};
 use murmurate_crdt::id::{ActorId, DocumentId, Generation, Lane, NodeId, Writer};
 use murmurate_crdt::wire::Encoder;
 use murmurate_protocol::message::{BUCKETS, DocumentVector, Message};
-use murmurate_protocol::roster::Admission;
-use murmurate_protocol::{DocumentRanges, FolderSummary, Summary};
+use murmurate_protocol::{DocumentRanges, FolderSummary, Roster, Statement, Summary};
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option;
 use proptest::prelude::*;
@@ -34,10 +33,11 @@ fn generations() -> impl Strategy<Value = Generation> {
 
 fn summaries() -> impl Strategy<Value = Summary> {
     let folders = btree_map("[a-z]{1,9}", (any::<[u8; 32]>(), any::<u64>()), 0..5);
-    (any::<bool>(), any::<bool>(), any::<[u8; 32]>(), folders, option::of(btree_set(nodes(), 0..5))).prop_map(
-        |(reply_wanted, keeps_only_listed, roster, folders, neighbours)| {
+    let hashes = any::<[[u8; 32]; 2]>();
+    (any::<bool>(), any::<bool>(), hashes, folders, option::of(btree_set(nodes(), 0..5))).prop_map(
+        |(reply_wanted, keeps_only_listed, [roster, revoked], folders, neighbours)| {
             let folders = folders.into_iter().map(|(name, (root, changes))| (name, FolderSummary { root, changes }));
-            Summary { reply_wanted, keeps_only_listed, roster, folders: folders.collect(), neighbours }
+            Summary { reply_wanted, keeps_only_listed, roster, revoked, folders: folders.collect(), neighbours }
         },
     )
 }
@@ -81,9 +81,9 @@ fn messages() -> impl Strategy<Value = Message> {
         }),
         (1u64.., document_ranges()).prop_map(|(request, wants)| Message::Want { request, wants }),
         (any::<u64>(), envelopes).prop_map(|(request, envelopes)| Message::Changes { request, envelopes }),
-        (option::of(any::<[u8; 32]>()), vec(vec(any::<u8>(), 0..100), 0..5))
-            .prop_map(|(next, statements)| Message::Admissions { next, statements }),
-        (any::<[u8; 32]>(), vec(nodes(), 0..5)).prop_map(|(after, nodes)| Message::WantAdmissions { after, nodes }),
+        (option::of(any::<[u8; 32]>()), vec(vec(any::<u8>(), 0..100).prop_map(Arc::from), 0..5))
+            .prop_map(|(next, statements)| Message::Statements { next, statements }),
+        (any::<[u8; 32]>(), vec(nodes(), 0..5)).prop_map(|(after, nodes)| Message::WantStatements { after, nodes }),
         Just(Message::Leaving),
     ]
 }
@@ -92,6 +92,15 @@ fn messages() -> impl Strategy<Value = Message> {
 fn check_any_bytes(bytes: &[u8]) {
     if let Ok(Some(message)) = Message::decode(bytes) {
         assert!(message.encode().len() <= bytes.len());
+    }
+}
+
+/// What could be read keeps the bytes as they came, and is verified only if nothing was changed.
+fn check_any_statement(bytes: Vec<u8>, original: &Statement) {
+    let is_original = bytes[..] == original.bytes()[..];
+    if let Ok(statement) = Statement::decode(bytes.clone()) {
+        assert_eq!(statement.bytes()[..], bytes[..]);
+        assert_eq!(Roster::new(common::MESH, common::roots()).insert(statement).is_ok(), is_original);
     }
 }
 
@@ -134,10 +143,20 @@ proptest! {
     }
 
     #[test]
-    fn mutated_admissions_do_no_harm(mutations: Vec<(usize, u8, u8)>) {
-        let mut statement = common::admission(1).bytes().to_vec();
+    fn mutated_statements_do_no_harm(pick in 0usize..5, mutations: Vec<(usize, u8, u8)>) {
+        let fact = common::revoke(1);
+        let statements =
+            [common::admission(1), common::issue(0, &fact), common::state(&fact), common::grant(0), common::own(1, 1, true)];
+        let mut statement = statements[pick].bytes().to_vec();
+        let mutations: Vec<_> = mutations.into_iter().map(|(at, kind, byte)| (at, kind % 4, byte)).collect();
         mutate(&mut statement, &mutations);
-        let _ = Admission::decode(statement);
+        check_any_statement(statement, &statements[pick]);
+    }
+
+    #[test]
+    fn random_statements_do_no_harm(start in 0usize..120, bytes: Vec<u8>) {
+        let original = common::issue(0, &common::revoke(1));
+        check_any_statement([&original.bytes()[..start], &bytes[..]].concat(), &original);
     }
 }
 
@@ -153,7 +172,7 @@ fn counts_and_lengths_past_their_limits_are_refused() {
     };
     let many = 1 << 40;
     let rows: [(&str, Vec<u8>); 6] = [
-        ("folders", [frame(2, &[0]), vec![0; 32], vec![0xff; 4], vec![0x7f]].concat()),
+        ("folders", [frame(2, &[0]), vec![0; 64], vec![0xff; 4], vec![0x7f]].concat()),
         ("documents", frame(4, &[1, 1, many])),
         ("wants", frame(5, &[1, many])),
         ("envelopes", frame(6, &[0, many])),

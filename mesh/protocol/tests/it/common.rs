@@ -4,7 +4,8 @@ use ed25519_dalek::SigningKey;
 use murmurate_crdt::clock::Dot;
 use murmurate_crdt::envelope::{Envelope, SignedEnvelope};
 use murmurate_crdt::id::{ActorId, DocumentId, Generation, Lane, MeshId, NodeId, Writer};
-use murmurate_protocol::{Admission, Config, Engine, Event};
+use murmurate_protocol::message::Message;
+use murmurate_protocol::{Config, Effect, Engine, Event, Fact, Own, Roots, Signer, Statement, Trouble};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use std::sync::LazyLock;
@@ -16,11 +17,19 @@ pub(crate) fn authority() -> SigningKey {
     SigningKey::from_bytes(&[0xaa; 32])
 }
 
+pub(crate) fn recovery() -> SigningKey {
+    SigningKey::from_bytes(&[0xbb; 32])
+}
+
+pub(crate) fn roots() -> Roots {
+    Roots { authority: authority().verifying_key(), recovery: recovery().verifying_key() }
+}
+
 /// A member, made once: deriving keys and signing is what tests without optimisation spend their time on.
 struct Identity {
     key: SigningKey,
     node: NodeId,
-    admission: Admission,
+    admission: Statement,
 }
 
 static IDENTITIES: LazyLock<Vec<Identity>> = LazyLock::new(|| (0..32).map(identity).collect());
@@ -29,8 +38,54 @@ fn identity(number: u8) -> Identity {
     let key = SigningKey::from_bytes(&[number + 1; 32]);
     let node = NodeId::of_public_key(key.verifying_key().as_bytes());
     let name = format!("host-{number}");
-    let admission = Admission::admit(MESH, &authority(), &key.verifying_key(), &name, 1_700_000_000_000).unwrap();
+    let admission = admit(&authority(), &key, &name);
     Identity { key, node, admission }
+}
+
+/// A statement that admits a node.
+pub(crate) fn admit(authority: &SigningKey, key: &SigningKey, name: &str) -> Statement {
+    let fact = Fact::Admit { key: key.verifying_key(), name: name.to_owned(), issued_ms: 1_700_000_000_000 };
+    Statement::new(MESH, Signer::Authority(authority), &fact).unwrap()
+}
+
+/// What the authority states.
+pub(crate) fn state(fact: &Fact) -> Statement {
+    Statement::new(MESH, Signer::Authority(&authority()), fact).unwrap()
+}
+
+/// The key with which the `number`-th member signs if it is an issuer.
+pub(crate) fn issuer_key(number: u8) -> SigningKey {
+    SigningKey::from_bytes(&[number + 100; 32])
+}
+
+/// The statement that makes the `number`-th member an issuer.
+pub(crate) fn grant(number: u8) -> Statement {
+    let (node, key) = (node(number), issuer_key(number).verifying_key());
+    state(&Fact::Issuer { node, key, certificate: b"certificate".to_vec(), issued_ms: 1_700_000_000_000 })
+}
+
+/// What the `number`-th member states as an issuer.
+pub(crate) fn issue(number: u8, fact: &Fact) -> Statement {
+    let (key, grant) = (issuer_key(number), grant(number));
+    Statement::new(MESH, Signer::Issuer { key: &key, grant: &grant }, fact).unwrap()
+}
+
+/// The revocation of the `number`-th member.
+pub(crate) fn revoke(number: u8) -> Fact {
+    Fact::Revoke { node: node(number), reason: "stolen".to_owned(), issued_ms: 1_700_000_000_000 }
+}
+
+/// What the `number`-th member says of itself.
+pub(crate) fn own(number: u8, sequence: u64, left: bool) -> Statement {
+    let own = Own {
+        key: key(number).verifying_key(),
+        sequence,
+        addresses: vec![format!("host-{number}:{}", 7_000 + sequence % 1_000)],
+        issuer_key: issuer_key(number).verifying_key(),
+        left,
+        version: "0.2.0".to_owned(),
+    };
+    Statement::new(MESH, Signer::Own(&key(number)), &Fact::Own(own)).unwrap()
 }
 
 /// The key of the `number`-th member.
@@ -42,7 +97,7 @@ pub(crate) fn node(number: u8) -> NodeId {
     IDENTITIES[usize::from(number)].node
 }
 
-pub(crate) fn admission(number: u8) -> Admission {
+pub(crate) fn admission(number: u8) -> Statement {
     IDENTITIES[usize::from(number)].admission.clone()
 }
 
@@ -52,7 +107,7 @@ pub(crate) fn check(envelope: &SignedEnvelope) -> Result<(), String> {
 }
 
 pub(crate) fn config(number: u8) -> Config {
-    Config::new(node(number), MESH, authority().verifying_key(), check)
+    Config::new(node(number), MESH, roots(), check)
 }
 
 pub(crate) fn writer(number: u8, lane: Lane) -> Writer {
@@ -104,12 +159,50 @@ impl Node {
         let engine = Engine::new(config, Duration::ZERO);
         let mut node = Self { engine, rng: ChaCha8Rng::seed_from_u64(1) };
         for member in 0..members {
-            node.handle(0, Event::Admission(admission(member)));
+            node.handle(0, Event::LoadedStatement(admission(member)));
         }
         node
     }
 
-    pub(crate) fn handle(&mut self, now_ms: u64, event: Event) -> Vec<murmurate_protocol::Effect> {
+    pub(crate) fn handle(&mut self, now_ms: u64, event: Event) -> Vec<Effect> {
         self.engine.handle(Duration::from_millis(now_ms), &mut self.rng, event)
     }
+}
+
+pub(crate) fn received(peer: u8, message: &Message) -> Event {
+    Event::Received { peer: node(peer), frame: message.encode() }
+}
+
+pub(crate) fn pushed(peer: u8, envelopes: &[&SignedEnvelope]) -> Event {
+    let envelopes = envelopes.iter().map(|envelope| envelope.bytes().clone()).collect();
+    received(peer, &Message::Changes { request: 0, envelopes })
+}
+
+pub(crate) fn applied(effects: &[Effect]) -> Vec<Dot> {
+    let dots = effects.iter().filter_map(|effect| match effect {
+        Effect::Apply { envelope, .. } => Some(envelope.dot),
+        _ => None,
+    });
+    dots.collect()
+}
+
+/// What is sent, in order.
+pub(crate) fn sent(effects: &[Effect]) -> Vec<(NodeId, Message)> {
+    let frames = effects.iter().filter_map(|effect| match effect {
+        Effect::Send { peer, frame, .. } => Some((*peer, Message::decode(frame).unwrap().unwrap())),
+        _ => None,
+    });
+    frames.collect()
+}
+
+pub(crate) fn troubles(effects: &[Effect]) -> Vec<&Trouble> {
+    let troubles = effects.iter().filter_map(|effect| match effect {
+        Effect::Trouble(trouble) => Some(trouble),
+        _ => None,
+    });
+    troubles.collect()
+}
+
+pub(crate) fn connect(host: &mut Node, peer: u8) -> Vec<Effect> {
+    host.handle(0, Event::PeerConnected { peer: node(peer) })
 }

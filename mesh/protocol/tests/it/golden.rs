@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use murmurate_crdt::clock::{Range, VersionVector};
 use murmurate_crdt::id::{Generation, Lane, NodeId};
 use murmurate_protocol::message::{BUCKETS, DocumentVector, Message};
-use murmurate_protocol::{Admission, DocumentRanges, FolderSummary, Summary};
+use murmurate_protocol::{DocumentRanges, Fact, FolderSummary, Signer, Statement, Summary};
 
 use crate::common;
 
@@ -17,6 +17,7 @@ fn summary() -> Summary {
         reply_wanted: true,
         keeps_only_listed: false,
         roster: [0x11; 32],
+        revoked: [0x12; 32],
         folders: BTreeMap::from([("web".to_owned(), FolderSummary { root: [0x22; 32], changes: 300 })]),
         neighbours: Some(BTreeSet::from([NodeId([0x33; 32]), NodeId([0x44; 32])])),
     }
@@ -57,8 +58,8 @@ fn messages() -> Vec<(&'static str, Message)> {
         ("vectors", vectors()),
         ("want", want()),
         ("changes", Message::Changes { request: 8, envelopes: vec![change.bytes().clone()] }),
-        ("admissions", Message::Admissions { next: None, statements: vec![common::admission(1).bytes().to_vec()] }),
-        ("want_admissions", Message::WantAdmissions { after: [0; 32], nodes: vec![NodeId([0x77; 32])] }),
+        ("statements", Message::Statements { next: None, statements: vec![common::admission(1).bytes().clone()] }),
+        ("want_statements", Message::WantStatements { after: [0; 32], nodes: vec![NodeId([0x77; 32])] }),
         ("leaving", Message::Leaving),
     ]
 }
@@ -88,8 +89,24 @@ fn golden_messages_are_written_and_read_as_before() {
     }
 }
 
+/// One of each kind, by each signer.
+fn statements() -> Vec<(&'static str, Statement)> {
+    let renew = Fact::Renew { node: common::node(1), not_after_ms: 1_702_592_000_000, issued_ms: 1_700_000_000_000 };
+    let recovery = common::recovery();
+    let revoke = Statement::new(common::MESH, Signer::Recovery(&recovery), &common::revoke(1)).unwrap();
+    vec![
+        ("statement_admit", common::admission(1)),
+        ("statement_renew", common::issue(0, &renew)),
+        ("statement_revoke", revoke),
+        ("statement_issuer", common::grant(0)),
+        ("statement_own", common::own(1, 300, false)),
+    ]
+}
+
 #[test]
-fn the_golden_admission_is_written_and_read_as_before() {
-    let bytes = check("admission", common::admission(1).bytes());
-    assert_eq!(Admission::decode(bytes), Ok(common::admission(1)));
+fn golden_statements_are_written_and_read_as_before() {
+    for (name, statement) in statements() {
+        let bytes = check(name, statement.bytes());
+        assert_eq!(Statement::decode(bytes), Ok(statement), "{name}");
+    }
 }

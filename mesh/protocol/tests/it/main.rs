@@ -6,5 +6,7 @@ mod codec;
 mod common;
 mod golden;
 mod mesh;
+mod revocation;
+mod roster;
 mod scenes;
 mod sim;

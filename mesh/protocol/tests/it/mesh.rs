@@ -31,7 +31,7 @@ impl Mesh {
             numbers: (0..hosts).map(|number| (node(number), number)).collect(),
         };
         for &(a, b) in links {
-            mesh.tell([(a, Event::PeerConnected { peer: node(b) }), (b, Event::PeerConnected { peer: node(a) })]);
+            mesh.connect(a, b);
         }
         mesh.advance(1_000);
         mesh.log.clear();
@@ -78,7 +78,12 @@ impl Mesh {
                 let envelopes = within_budget.cloned().collect();
                 Some((number, Event::ChangesRead { request, envelopes }))
             }
-            Effect::WakeAt(_) => None,
+            Effect::Disconnect { peer, .. } => {
+                let to = self.numbers[&peer];
+                self.tell([(to, Event::PeerDisconnected { peer: node(number) })]);
+                Some((number, Event::PeerDisconnected { peer }))
+            }
+            Effect::WakeAt(_) | Effect::Stated { .. } | Effect::Superseded { .. } => None,
             other => panic!("host {number}: {other:?}"),
         }
     }
@@ -97,6 +102,10 @@ impl Mesh {
             store.entry(envelope.document.clone()).or_default().push(envelope.clone());
         }
         self.tell([(number, Event::Local { envelopes })]);
+    }
+
+    pub(crate) fn connect(&mut self, a: u8, b: u8) {
+        self.tell([(a, Event::PeerConnected { peer: node(b) }), (b, Event::PeerConnected { peer: node(a) })]);
     }
 
     pub(crate) fn has_applied(&self, number: u8, name: &str, dot: Dot) -> bool {

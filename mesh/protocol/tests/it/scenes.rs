@@ -4,49 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use murmurate_crdt::clock::{Dot, VersionVector};
-use murmurate_crdt::envelope::SignedEnvelope;
-use murmurate_crdt::id::{Generation, NodeId};
+use murmurate_crdt::id::Generation;
 use murmurate_protocol::message::Message;
 use murmurate_protocol::{Effect, Event, Held, MemberState, Trouble};
 
-use crate::common::{self, Node, change, config, document, dot, node};
+use crate::common::{
+    self, Node, applied, change, config, connect, document, dot, node, pushed, received, sent, troubles,
+};
 use crate::mesh::Mesh;
 
 const APP: &str = "web/app.toml";
-
-fn received(peer: u8, message: &Message) -> Event {
-    Event::Received { peer: node(peer), frame: message.encode() }
-}
-
-fn pushed(peer: u8, envelopes: &[&SignedEnvelope]) -> Event {
-    let envelopes = envelopes.iter().map(|envelope| envelope.bytes().clone()).collect();
-    received(peer, &Message::Changes { request: 0, envelopes })
-}
-
-fn applied(effects: &[Effect]) -> Vec<Dot> {
-    let dots = effects.iter().filter_map(|effect| match effect {
-        Effect::Apply { envelope, .. } => Some(envelope.dot),
-        _ => None,
-    });
-    dots.collect()
-}
-
-/// What is sent, in order.
-fn sent(effects: &[Effect]) -> Vec<(NodeId, Message)> {
-    let frames = effects.iter().filter_map(|effect| match effect {
-        Effect::Send { peer, frame, .. } => Some((*peer, Message::decode(frame).unwrap().unwrap())),
-        _ => None,
-    });
-    frames.collect()
-}
-
-fn troubles(effects: &[Effect]) -> Vec<&Trouble> {
-    let troubles = effects.iter().filter_map(|effect| match effect {
-        Effect::Trouble(trouble) => Some(trouble),
-        _ => None,
-    });
-    troubles.collect()
-}
 
 fn equivocated(effects: &[Effect]) -> Vec<usize> {
     let found = effects.iter().filter_map(|effect| match effect {
@@ -54,10 +21,6 @@ fn equivocated(effects: &[Effect]) -> Vec<usize> {
         _ => None,
     });
     found.collect()
-}
-
-fn connect(host: &mut Node, peer: u8) -> Vec<Effect> {
-    host.handle(0, Event::PeerConnected { peer: node(peer) })
 }
 
 #[test]
@@ -179,13 +142,13 @@ fn an_unknown_author_waits_until_its_admission_comes_from_who_sent_the_change() 
     let effects = host.handle(1, pushed(1, &[&change(2, APP, 1, &[])]));
     assert!(applied(&effects).is_empty() && troubles(&effects).is_empty());
     assert!(sent(&effects).iter().any(|(peer, message)| {
-        *peer == node(1) && matches!(message, Message::WantAdmissions { nodes, .. } if *nodes == [node(2)])
+        *peer == node(1) && matches!(message, Message::WantStatements { nodes, .. } if *nodes == [node(2)])
     }));
     assert_eq!(host.engine.held().unknown_authors, 1);
-    let statements = vec![common::admission(2).bytes().to_vec()];
-    let effects = host.handle(2, received(1, &Message::Admissions { next: None, statements }));
+    let statements = vec![common::admission(2).bytes().clone()];
+    let effects = host.handle(2, received(1, &Message::Statements { next: None, statements }));
     assert_eq!(applied(&effects), [dot(2, 1)]);
-    assert!(effects.iter().any(|effect| matches!(effect, Effect::Admitted { .. })));
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::Stated { .. })));
     assert_eq!(host.engine.held(), Held::default());
 }
 
@@ -193,16 +156,16 @@ fn an_unknown_author_waits_until_its_admission_comes_from_who_sent_the_change() 
 fn who_holds_an_admission_gives_it_and_a_foreign_authoritys_is_refused() {
     let mut host = Node::new(0, 3);
     connect(&mut host, 1);
-    let ask = Message::WantAdmissions { after: [0; 32], nodes: vec![node(2)] };
+    let ask = Message::WantStatements { after: [0; 32], nodes: vec![node(2)] };
     let (_, answer) = sent(&host.handle(1, received(1, &ask))).remove(0);
-    let statements = vec![common::admission(2).bytes().to_vec()];
-    assert_eq!(answer, Message::Admissions { next: None, statements });
+    let statements = vec![common::admission(2).bytes().clone()];
+    assert_eq!(answer, Message::Statements { next: None, statements });
 
     let key = common::key(9);
-    let forged = murmurate_protocol::Admission::admit(common::MESH, &key, &key.verifying_key(), "thief", 0).unwrap();
-    let statements = vec![forged.bytes().to_vec()];
-    let effects = host.handle(2, received(1, &Message::Admissions { next: None, statements }));
-    assert!(matches!(troubles(&effects)[..], [Trouble::BadAdmission { .. }]));
+    let forged = common::admit(&key, &key, "thief");
+    let statements = vec![forged.bytes().clone()];
+    let effects = host.handle(2, received(1, &Message::Statements { next: None, statements }));
+    assert!(matches!(troubles(&effects)[..], [Trouble::BadStatement { .. }]));
     assert!(host.engine.roster().key(node(9)).is_none());
 }
 

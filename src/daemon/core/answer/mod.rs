@@ -23,6 +23,7 @@ impl Core {
             Request::Status { reply } => drop(reply.send(Ok(self.status()))),
             Request::Counters { reply } => drop(reply.send(Ok(self.counters()))),
             Request::Members { reply } => drop(reply.send(Ok(self.members()))),
+            Request::Membership(request) => self.answer_membership(request).await,
             Request::FolderAdd { folder, reply } => self.add_folder(folder, reply).await,
             Request::FolderList { reply } => drop(reply.send(Ok(self.folder_list()))),
             Request::FolderRemove { name, reply } => self.remove_folder(name, reply).await,

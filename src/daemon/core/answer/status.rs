@@ -6,7 +6,7 @@ use murmurate_client::types::{
     Converged, Counters, ErrorCode, Lagging, Member, MemberCounts, MemberState, Members, NetworkCounters, Problem,
     Status, StoreHealth, V1,
 };
-use murmurate_crdt::id::DocumentId;
+use murmurate_crdt::id::{DocumentId, NodeId};
 use murmurate_crdt::limits;
 use murmurate_net::Traffic;
 use murmurate_protocol::{Member as Peer, MemberState as PeerState};
@@ -75,11 +75,49 @@ impl Core {
                 "repair the disk, then start the daemon again",
             )
         });
-        store.chain(frozen).chain(grown).chain(refused).collect()
+        store
+            .chain(self.own_revocation())
+            .chain(frozen)
+            .chain(grown)
+            .chain(refused)
+            .chain(self.missing_links())
+            .collect()
+    }
+
+    /// That this host is no member any more, if that has come here.
+    fn own_revocation(&self) -> Option<Problem> {
+        let revocation = self.engine.roster().revocation(self.identity.node)?;
+        Some(Problem {
+            code: ErrorCode::Denied,
+            what: "this host was taken out of the mesh".into(),
+            why: format!("it was revoked: {}", revocation.reason),
+            try_: "what is edited here stays here; `murmurate leave`, then join anew with a ticket".into(),
+        })
+    }
+
+    /// Hosts that others reach and this one doesn't: a link is broken, in one direction or in both.
+    fn missing_links(&self) -> impl Iterator<Item = Problem> {
+        let away = self.peers().into_iter().filter(|peer| peer.state != PeerState::Alive && !peer.through.is_empty());
+        away.map(|peer| {
+            let member = self.member(&peer);
+            Problem {
+                code: ErrorCode::NoLink,
+                what: format!("no connection with {}", member.name),
+                why: format!(
+                    "it is connected with {}, so it is up; data takes the way over there",
+                    member.through.join(", ")
+                ),
+                try_: "let UDP through in both directions between the two hosts, and check their addresses".into(),
+            }
+        })
+    }
+
+    fn node_name(&self, node: NodeId) -> String {
+        self.engine.roster().name(node).map_or_else(|| node.to_string(), str::to_owned)
     }
 
     /// This host and its peers.
-    pub(super) fn members(&self) -> Members {
+    pub(in crate::daemon::core) fn members(&self) -> Members {
         let mut members: Vec<Member> = self.peers().iter().map(|peer| self.member(peer)).collect();
         members.push(Member {
             name: self.identity.name.clone(),
@@ -89,6 +127,8 @@ impl Core {
             since: Some(murmurate_client::types::Time::from_ms(self.started_ms)),
             lag: 0,
             in_step: true,
+            behind_since: None,
+            through: Vec::new(),
             version: Some(env!("CARGO_PKG_VERSION").into()),
             is_self: true,
         });
@@ -96,20 +136,25 @@ impl Core {
         Members { v: V1, members }
     }
 
+    /// The other members; who was revoked is none any more.
     fn peers(&self) -> Vec<Peer> {
-        self.engine.members(self.environment.monotonic())
+        let mut peers = self.engine.members(self.environment.monotonic());
+        peers.retain(|peer| !self.engine.roster().is_revoked(peer.node));
+        peers
     }
 
     fn member(&self, peer: &Peer) -> Member {
         Member {
-            name: peer.name.clone().unwrap_or_else(|| peer.node.to_string()),
+            name: self.node_name(peer.node),
             id: peer.node.to_string(),
             state: state_of(peer.state),
             address: self.addresses.get(&peer.node).cloned().unwrap_or_default(),
             since: Some(self.time(peer.since)),
             lag: peer.lag_changes,
             in_step: peer.in_step,
-            version: None,
+            behind_since: peer.out_of_step_since.map(|since| self.time(since)),
+            through: peer.through.iter().map(|node| self.node_name(*node)).collect(),
+            version: self.engine.roster().version(peer.node).map(str::to_owned),
             is_self: false,
         }
     }

@@ -7,8 +7,8 @@ use proptest::prelude::*;
 
 use super::fixtures::*;
 use super::model::{BatchShape, Model, batch_shape};
-use super::simulated_disk::{Fault, SimulatedDisk};
 use crate::daemon::store::{Batch, LogStore, Store, StoreError};
+use crate::simulated::disk::{Fault, SimulatedDisk};
 
 /// What happens between one opening and the next.
 #[derive(Debug, Clone)]

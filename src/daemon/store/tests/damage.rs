@@ -5,8 +5,8 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::fixtures::*;
-use super::simulated_disk::SimulatedDisk;
 use crate::daemon::store::{LogStore, Store, StoreError};
+use crate::simulated::disk::SimulatedDisk;
 
 const SEGMENTS: [&str; 3] = ["segment-0000000001.log", "segment-0000000002.log", "segment-0000000003.log"];
 

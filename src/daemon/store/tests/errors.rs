@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::fixtures::*;
-use super::simulated_disk::{Fault, SimulatedDisk};
 use crate::daemon::store::{Batch, Store, StoreError};
+use crate::simulated::disk::{Fault, SimulatedDisk};
 
 fn batch(sequence: u64) -> Batch {
     changes([change(&document("a"), dot(1, sequence), &[1; 3_000])])

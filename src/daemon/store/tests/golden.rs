@@ -5,8 +5,8 @@ use std::sync::Arc;
 use murmurate_crdt::clock::VersionVector;
 
 use super::fixtures::*;
-use super::simulated_disk::SimulatedDisk;
 use crate::daemon::store::{Batch, LogOptions, LogStore, Store};
+use crate::simulated::disk::SimulatedDisk;
 
 const NAME: &str = "segment-0000000001.log";
 const GOLDEN: &[u8] = include_bytes!("golden/segment-format-1.log");

@@ -7,4 +7,3 @@ mod fixtures;
 mod golden;
 mod model;
 mod promises;
-mod simulated_disk;

@@ -6,8 +6,8 @@ use murmurate_crdt::clock::{Range, VersionVector};
 use murmurate_crdt::id::Generation;
 
 use super::fixtures::*;
-use super::simulated_disk::SimulatedDisk;
 use crate::daemon::store::{Batch, LogStore, Store, StoreError};
+use crate::simulated::disk::SimulatedDisk;
 
 /// A store in a directory of its own, and that store opened again after it was dropped.
 fn check_before_and_after_reopening(write: impl Fn(&LogStore), read: impl Fn(&LogStore)) {

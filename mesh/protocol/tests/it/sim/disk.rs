@@ -5,7 +5,14 @@ use std::collections::BTreeMap;
 use murmurate_crdt::clock::{Dot, VersionVector};
 use murmurate_crdt::envelope::SignedEnvelope;
 use murmurate_crdt::id::DocumentId;
-use murmurate_protocol::DocumentRanges;
+use murmurate_protocol::{DocumentRanges, Statement};
+
+/// A change of the stored roster.
+#[derive(Debug, Clone)]
+pub(crate) enum RosterWrite {
+    Put(Statement),
+    Remove([u8; 32]),
+}
 
 /// What is durable.
 #[derive(Debug, Default, Clone)]
@@ -13,6 +20,7 @@ pub(crate) struct Disk {
     /// Each document's changes in the order in which they were applied.
     pub(crate) documents: BTreeMap<DocumentId, Vec<SignedEnvelope>>,
     pub(crate) vectors: BTreeMap<DocumentId, VersionVector>,
+    pub(crate) statements: BTreeMap<[u8; 32], Statement>,
 }
 
 impl Disk {
@@ -21,6 +29,13 @@ impl Disk {
         assert!(vector.is_next(envelope.dot), "{} {} leaves a gap on disk", envelope.document, envelope.dot);
         vector.include(envelope.dot);
         self.documents.entry(envelope.document.clone()).or_default().push(envelope);
+    }
+
+    pub(crate) fn write(&mut self, write: RosterWrite) {
+        match write {
+            RosterWrite::Put(statement) => drop(self.statements.insert(statement.digest(), statement)),
+            RosterWrite::Remove(digest) => drop(self.statements.remove(&digest)),
+        }
     }
 
     pub(crate) fn get(&self, document: &DocumentId, dot: Dot) -> Option<&SignedEnvelope> {

@@ -11,11 +11,7 @@ impl World {
                 let host = self.any_host();
                 self.crash(host);
             }
-            1 => {
-                let split = 1 + self.any_host();
-                let between = self.cut(|a, b| (a < split) != (b < split));
-                self.block(between);
-            }
+            1 => self.partition(),
             2 => {
                 let lonely = self.any_host();
                 let around = self.cut(|a, b| a == lonely || b == lonely);
@@ -34,6 +30,13 @@ impl World {
                 }
             }
         }
+    }
+
+    /// Cuts the mesh in two.
+    pub(super) fn partition(&mut self) {
+        let split = 1 + self.any_host();
+        let between = self.cut(|a, b| (a < split) != (b < split));
+        self.block(between);
     }
 
     /// The directed pairs for which `is_cut` holds.
@@ -110,5 +113,6 @@ impl World {
         for host in 0..self.scenario.hosts {
             self.restart(host);
         }
+        self.revoke();
     }
 }

@@ -6,15 +6,18 @@ use std::time::Duration;
 use murmurate_crdt::clock::{Dot, VersionVector};
 use murmurate_crdt::envelope::SignedEnvelope;
 use murmurate_crdt::id::{ActorId, DocumentId, Lane, Writer};
-use murmurate_protocol::{Admission, Engine, Event};
+use murmurate_protocol::{Engine, Event};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-use super::disk::Disk;
+use super::disk::{Disk, RosterWrite};
 use super::invariants::causality;
 use super::register::Register;
 use super::scenario::Scenario;
 use crate::common;
+
+/// Who may admit, renew and revoke.
+pub(crate) const ISSUERS: std::ops::Range<u8> = 0..2;
 
 /// A host. Down, it has no engine.
 #[derive(Debug)]
@@ -33,13 +36,21 @@ pub(crate) struct Host {
     /// On its way to the disk.
     pub(crate) committing: Vec<SignedEnvelope>,
     pub(crate) disk: Disk,
-    pub(crate) admissions: Vec<Admission>,
+    /// The same of the roster.
+    pub(crate) pending_roster: Vec<RosterWrite>,
+    pub(crate) committing_roster: Vec<RosterWrite>,
+    /// Counts what it states of itself.
+    pub(crate) own_sequence: u64,
     pub(crate) wake_at: Option<Duration>,
 }
 
 impl Host {
     pub(crate) fn new(number: u8, scenario: &Scenario) -> Self {
+        let mut disk = Disk::default();
         let known = if number == 0 || !scenario.roster_spreads { 0..scenario.hosts } else { number..number + 1 };
+        for statement in known.map(common::admission).chain(ISSUERS.map(common::grant)) {
+            disk.write(RosterWrite::Put(statement));
+        }
         Self {
             number,
             engine: None,
@@ -50,8 +61,10 @@ impl Host {
             rendered: BTreeMap::new(),
             pending: Vec::new(),
             committing: Vec::new(),
-            disk: Disk::default(),
-            admissions: known.map(common::admission).collect(),
+            disk,
+            pending_roster: Vec::new(),
+            committing_roster: Vec::new(),
+            own_sequence: 0,
             wake_at: None,
         }
     }
@@ -72,13 +85,13 @@ impl Host {
             envelopes.iter().for_each(|envelope| register.apply(envelope));
         }
         self.rendered = self.documents.clone();
-        let admissions = self.admissions.iter().cloned().map(Event::Admission);
+        let statements = self.disk.statements.values().cloned().map(Event::LoadedStatement);
         let vectors = self.disk.vectors.iter().map(|(document, vector)| Event::Loaded {
             document: document.clone(),
             generation: Default::default(),
             vector: vector.clone(),
         });
-        admissions.chain(vectors).collect()
+        statements.chain(vectors).collect()
     }
 
     /// Ends without notice. A commit under way reaches the disk or not.
@@ -87,8 +100,11 @@ impl Host {
         let committing = std::mem::take(&mut self.committing);
         if self.rng.next_u64().is_multiple_of(2) {
             committing.into_iter().for_each(|envelope| self.disk.append(envelope));
+            std::mem::take(&mut self.committing_roster).into_iter().for_each(|write| self.disk.write(write));
         }
         self.pending.clear();
+        self.pending_roster.clear();
+        self.committing_roster.clear();
         self.documents.clear();
         self.rendered.clear();
     }
@@ -102,7 +118,13 @@ impl Host {
     }
 
     /// Writes a change: by the file lane at what was last rendered, or by the API's at the current state.
-    pub(crate) fn write(&mut self, document: DocumentId, by_file: bool, key: u64, value: Vec<u8>) -> VersionVector {
+    pub(crate) fn write(
+        &mut self,
+        document: DocumentId,
+        by_file: bool,
+        (key, value): (u64, Vec<u8>),
+        time_ms: u64,
+    ) -> VersionVector {
         let current = self.documents.entry(document.clone()).or_default().clone();
         let lane = if by_file { Lane::FILE } else { Lane::API };
         let writer = Writer { actor: self.actor, lane };
@@ -111,7 +133,8 @@ impl Host {
         let dependencies: Vec<Dot> = base.heads.iter().copied().collect();
         let change = base.write(key, value).encode();
         let saw = base.vector.clone();
-        let envelope = common::envelope(self.number, document.as_str(), dot, &dependencies, &change);
+        let mut envelope = common::envelope(self.number, document.as_str(), dot, &dependencies, &change);
+        envelope.time_ms = time_ms;
         let envelope = envelope.sign(common::MESH, &common::key(self.number));
         if by_file {
             self.rendered.entry(document).or_default().apply(&envelope);

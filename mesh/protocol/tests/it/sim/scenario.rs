@@ -5,6 +5,20 @@ use std::fmt;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
+/// A host whose key is in a thief's hands.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Theft {
+    pub(crate) thief: u8,
+    pub(crate) revoked_at_ms: u64,
+    /// Whether the mesh is cut in two just before.
+    pub(crate) partition: bool,
+    /// What the thief writes until some time after everything is healed, and as much again just after the revocation.
+    pub(crate) writes: u32,
+    /// A host that starts for the first time after this.
+    pub(crate) late: u8,
+    pub(crate) late_ms: u64,
+}
+
 /// What a seed stands for.
 #[derive(Debug, Clone)]
 pub(crate) struct Scenario {
@@ -27,6 +41,9 @@ pub(crate) struct Scenario {
     pub(crate) roster_spreads: bool,
     /// A small limit of the waiting buffer, so that it overflows.
     pub(crate) waiting_bytes: usize,
+    /// What issuers and the hosts themselves state meanwhile.
+    pub(crate) statements: u32,
+    pub(crate) theft: Option<Theft>,
 }
 
 impl Scenario {
@@ -53,14 +70,42 @@ impl Scenario {
             stormy_ms: 2_000 + below(20_000),
             roster_spreads: below(2) == 0,
             waiting_bytes: if below(4) == 0 { 100_000 } else { 32 << 20 },
+            statements: u32::try_from(below(20)).unwrap(),
+            theft: None,
         }
+    }
+
+    /// The same with a thief among at least four hosts.
+    pub(crate) fn with_thief(seed: u64) -> Self {
+        const ANOTHER: u64 = 1_000_003;
+        let scenario = (0..).map(|n| Self::of(seed + n * ANOTHER)).find(|scenario| scenario.hosts >= 4).unwrap();
+        let mut rng = ChaCha8Rng::seed_from_u64(!seed);
+        let mut below = |bound: u64| rng.next_u64() % bound;
+        let thief = 1 + u8::try_from(below(u64::from(scenario.hosts) - 1)).unwrap();
+        let late = u8::try_from(below(scenario.hosts.into())).unwrap();
+        let theft = Theft {
+            thief,
+            revoked_at_ms: scenario.stormy_ms / 5 + below(scenario.stormy_ms * 7 / 10),
+            partition: below(3) > 0,
+            writes: 5 + u32::try_from(below(20)).unwrap(),
+            late,
+            late_ms: if late == thief { 0 } else { below(scenario.stormy_ms) },
+        };
+        Self { theft: Some(theft), ..scenario }
+    }
+
+    /// Whether the host's key was stolen.
+    pub(crate) fn is_thief(&self, host: u8) -> bool {
+        self.theft.is_some_and(|theft| theft.thief == host)
     }
 }
 
 impl fmt::Display for Scenario {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { hosts, links, harsh, delay_ms, writes, faults, .. } = self;
+        let Self { hosts, links, harsh, delay_ms, writes, faults, statements, .. } = self;
         let links = links.len();
-        write!(f, "{hosts} hosts, {links} links, harsh {harsh}, {delay_ms} ms, {writes} writes, {faults} faults")
+        write!(f, "{hosts} hosts, {links} links, harsh {harsh}, {delay_ms} ms, {writes} writes, {faults} faults, ")?;
+        write!(f, "{statements} statements")?;
+        self.theft.map_or(Ok(()), |theft| write!(f, ", {theft:?}"))
     }
 }

@@ -11,8 +11,9 @@ use murmurate_protocol::{Class, DocumentRanges, Effect, Event, RequestId, Troubl
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
+use super::disk::RosterWrite;
 use super::host::Host;
-use super::invariants::{bounds, sequences};
+use super::invariants::{bounds, revocation, sequences};
 use super::network::{Network, QUEUE_BYTES, pair};
 use super::scenario::Scenario;
 use crate::common;
@@ -20,23 +21,59 @@ use crate::common;
 /// What is going to happen.
 #[derive(Debug)]
 pub(super) enum Happening {
-    Arrive { from: u8, to: u8, connection: u64, class: Class, frame: Arc<[u8]> },
-    Tick { host: u8, life: u64 },
-    Committed { host: u8, life: u64 },
-    Read { host: u8, life: u64, request: RequestId, wants: Vec<DocumentRanges>, budget_bytes: usize },
+    Arrive {
+        from: u8,
+        to: u8,
+        connection: u64,
+        class: Class,
+        frame: Arc<[u8]>,
+    },
+    Tick {
+        host: u8,
+        life: u64,
+    },
+    Committed {
+        host: u8,
+        life: u64,
+    },
+    Read {
+        host: u8,
+        life: u64,
+        request: RequestId,
+        wants: Vec<DocumentRanges>,
+        budget_bytes: usize,
+    },
     Write,
+    /// The thief writes.
+    WriteStolen,
+    State,
+    Revoke,
+    Partition,
     Render,
     Fault,
-    TryConnect { a: u8, b: u8 },
-    NoticeDown { host: u8, peer: u8, connection: u64 },
-    Restart { host: u8 },
-    Unblock { pairs: Vec<(u8, u8)> },
+    TryConnect {
+        a: u8,
+        b: u8,
+    },
+    NoticeDown {
+        host: u8,
+        peer: u8,
+        connection: u64,
+    },
+    Restart {
+        host: u8,
+    },
+    Unblock {
+        pairs: Vec<(u8, u8)>,
+    },
     Heal,
 }
 
 /// A write as an observer outside sees it.
 #[derive(Debug, Clone)]
 pub(crate) struct Written {
+    pub(crate) author: u8,
+    pub(crate) at: Duration,
     /// All that its author had seen in the document.
     pub(crate) saw: VersionVector,
     pub(crate) change: Vec<u8>,
@@ -55,16 +92,17 @@ pub(crate) struct World {
     pub(crate) network: Network,
     pub(crate) history: BTreeMap<(DocumentId, Dot), Written>,
     pub(crate) sequences: sequences::Used,
-    numbers: BTreeMap<NodeId, u8>,
+    pub(crate) revocation: revocation::Watch,
+    pub(super) numbers: BTreeMap<NodeId, u8>,
     rng: ChaCha8Rng,
     planned: BTreeMap<(Duration, u64), Happening>,
-    plans: u64,
+    pub(super) plans: u64,
     pub(super) healed: bool,
     frames: u64,
     frame_bytes: u64,
 }
 
-fn ms(ms: u64) -> Duration {
+pub(super) fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
@@ -76,6 +114,7 @@ impl World {
             network: Network::default(),
             history: BTreeMap::new(),
             sequences: sequences::Used::default(),
+            revocation: revocation::Watch::default(),
             numbers: (0..scenario.hosts).map(|number| (common::node(number), number)).collect(),
             rng: ChaCha8Rng::seed_from_u64(scenario.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15)),
             planned: BTreeMap::new(),
@@ -91,8 +130,10 @@ impl World {
 
     fn plan_everything(&mut self) {
         for host in 0..self.scenario.hosts {
-            self.plan(ms(0), Happening::Restart { host });
+            let late = self.scenario.theft.filter(|theft| theft.late == host);
+            self.plan(ms(late.map_or(0, |theft| theft.late_ms)), Happening::Restart { host });
         }
+        self.plan_statements();
         for (a, b) in self.scenario.links.clone() {
             let at = self.below(500);
             self.plan(ms(at), Happening::TryConnect { a, b });
@@ -121,7 +162,7 @@ impl World {
         u8::try_from(self.below(self.scenario.hosts.into())).unwrap()
     }
 
-    fn plan(&mut self, at: Duration, happening: Happening) {
+    pub(super) fn plan(&mut self, at: Duration, happening: Happening) {
         self.plans += 1;
         self.planned.insert((at.max(self.now), self.plans), happening);
     }
@@ -161,7 +202,14 @@ impl World {
                     self.tell(host, Event::ChangesRead { request, envelopes });
                 }
             }
-            Happening::Write => self.write(),
+            Happening::Write => {
+                let host = self.any_host();
+                self.write(host);
+            }
+            Happening::WriteStolen => self.write_stolen(),
+            Happening::State => self.state(),
+            Happening::Revoke => self.revoke(),
+            Happening::Partition => self.partition(),
             Happening::Render => {
                 let (host, document) = (self.any_host(), self.any_document());
                 self.host(host).render(&document);
@@ -180,17 +228,21 @@ impl World {
         common::document(&format!("folder{}/document{number}", number % 2))
     }
 
-    fn write(&mut self) {
-        let (host, document) = (self.any_host(), self.any_document());
+    pub(super) fn write(&mut self, host: u8) {
+        let document = self.any_document();
         if self.host(host).engine.is_none() {
             return;
         }
         let (by_file, key) = (self.below(3) == 0, self.below(4));
         let mut value = self.plans.to_le_bytes().to_vec();
         value.resize(8 + usize::try_from(self.below(self.scenario.value_bytes)).unwrap(), 7);
-        let saw = self.host(host).write(document, by_file, key, value);
+        // A thief's clock says what the thief wants.
+        let time_ms = if self.scenario.is_thief(host) { 0 } else { 1_700_000_000_000 };
+        let saw = self.host(host).write(document, by_file, (key, value), time_ms);
         let envelope = self.host(host).pending.last().unwrap().clone();
-        let written = Written { saw, change: envelope.change.clone(), durable: false, acknowledged: false };
+        let at = self.now;
+        let written =
+            Written { author: host, at, saw, change: envelope.change.clone(), durable: false, acknowledged: false };
         self.history.insert((envelope.document.clone(), envelope.dot), written);
         self.commit(host);
     }
@@ -198,8 +250,10 @@ impl World {
     /// Begins a commit of all that waits for one, unless one is under way.
     fn commit(&mut self, number: u8) {
         let host = self.host(number);
-        if host.committing.is_empty() && !host.pending.is_empty() {
+        let is_busy = !host.committing.is_empty() || !host.committing_roster.is_empty();
+        if !is_busy && !(host.pending.is_empty() && host.pending_roster.is_empty()) {
             host.committing = std::mem::take(&mut host.pending);
+            host.committing_roster = std::mem::take(&mut host.pending_roster);
             let life = host.life;
             let disk_ms = self.scenario.disk_ms;
             self.plan_in(disk_ms, disk_ms * 4, Happening::Committed { host: number, life });
@@ -213,6 +267,8 @@ impl World {
         let host = self.host(number);
         let committed = std::mem::take(&mut host.committing);
         committed.iter().for_each(|envelope| host.disk.append(envelope.clone()));
+        std::mem::take(&mut host.committing_roster).into_iter().for_each(|write| host.disk.write(write));
+        self.note_who_knows();
         let (own, foreign): (Vec<_>, Vec<_>) =
             committed.into_iter().partition(|envelope| envelope.author == common::node(number));
         let mut documents: Vec<DocumentId> = foreign.iter().map(|envelope| envelope.document.clone()).collect();
@@ -241,11 +297,13 @@ impl World {
     pub(super) fn tell(&mut self, number: u8, event: Event) {
         let mut events = VecDeque::from([event]);
         while let Some(event) = events.pop_front() {
-            let (now, waiting_bytes) = (self.now, self.scenario.waiting_bytes);
+            let (now, waiting_bytes, theft) = (self.now, self.scenario.waiting_bytes, self.scenario.theft);
             let host = self.host(number);
             let Some(engine) = &mut host.engine else { return };
+            let knew = theft.is_some_and(|theft| engine.roster().is_revoked(common::node(theft.thief)));
             let effects = engine.handle(now, &mut host.rng, event);
             bounds::check(host, waiting_bytes);
+            self.watch_revocation(number, knew, &effects);
             for effect in effects {
                 events.extend(self.carry_out(number, effect));
             }
@@ -267,13 +325,15 @@ impl World {
                 let mut held = pending.chain(host.disk.get(&envelope.document, envelope.dot));
                 assert!(held.any(|held| *held == envelope), "a dot was used twice");
             }
-            Effect::Admitted { admission } => self.host(number).admissions.push(admission),
+            Effect::Stated { statement } => self.host(number).pending_roster.push(RosterWrite::Put(statement)),
+            Effect::Superseded { digest } => self.host(number).pending_roster.push(RosterWrite::Remove(digest)),
+            Effect::Disconnect { peer, .. } => return self.disconnect(number, self.numbers[&peer]),
             Effect::WakeAt(at) => {
                 self.host(number).wake_at = Some(at.max(self.now));
                 self.plan(at, Happening::Tick { host: number, life });
             }
             Effect::Trouble(Trouble::WaitingFull { .. }) => {}
-            effect @ (Effect::Equivocation { .. } | Effect::Disconnect { .. } | Effect::Trouble(_)) => {
+            effect @ (Effect::Equivocation { .. } | Effect::Trouble(_)) => {
                 panic!("host {number} at {:?}: {effect:?}", self.now);
             }
         }
@@ -338,6 +398,7 @@ impl World {
         }
         connection.directions.get_mut(&(from, to)).unwrap().bytes -= frame.len();
         if connection.alive_at.contains(&to) {
+            let frame = if self.scenario.is_thief(to) { self.hide_revocation(frame) } else { frame };
             self.tell(to, Event::Received { peer: common::node(from), frame });
         }
     }
@@ -365,6 +426,16 @@ impl World {
             self.plan_in(0, 500, Happening::NoticeDown { host: peer, peer: host, connection: number });
         }
         self.tell(host, Event::PeerDisconnected { peer: common::node(peer) });
+    }
+
+    /// The hosts that belong to the mesh in the end.
+    pub(crate) fn members(&self) -> impl Iterator<Item = &Host> {
+        self.hosts.iter().filter(|host| !self.scenario.is_thief(host.number))
+    }
+
+    /// Whether a write has to be kept: a thief's need not.
+    pub(crate) fn is_kept(&self, written: &Written) -> bool {
+        !self.scenario.is_thief(written.author)
     }
 
     /// What it took, for a person.

@@ -6,4 +6,5 @@ pub(crate) mod convergence;
 pub(crate) mod durability;
 pub(crate) mod nothing_lost;
 pub(crate) mod progress;
+pub(crate) mod revocation;
 pub(crate) mod sequences;

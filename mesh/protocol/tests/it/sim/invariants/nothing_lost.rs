@@ -6,13 +6,16 @@ use murmurate_crdt::clock::Dot;
 use murmurate_crdt::id::DocumentId;
 
 use crate::sim::register::Write;
-use crate::sim::world::World;
+use crate::sim::world::{World, Written};
 
 type Shown<'a> = (&'a DocumentId, u64, Dot, Vec<u8>);
 
 /// What must be shown, by the history alone.
 fn expected(world: &World) -> BTreeSet<Shown<'_>> {
-    let history = world.history.iter().filter(|(_, written)| written.durable);
+    // Of a thief's writes those that a member took: which may be, `revocation` says.
+    let is_held = |(document, dot): &(DocumentId, Dot)| world.hosts[0].disk.get(document, *dot).is_some();
+    let is_in = |name, written: &Written| written.durable && (world.is_kept(written) || is_held(name));
+    let history = world.history.iter().filter(|(name, written)| is_in(name, written));
     let writes: Vec<_> =
         history.map(|((document, dot), written)| (document, *dot, written, Write::decode(&written.change))).collect();
     let is_replaced = |document: &DocumentId, dot: Dot, key: u64| {

@@ -1,5 +1,6 @@
 //! After healing, every host is in step with every other within a bound, and says so truly.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use murmurate_protocol::{DEAD_AFTER, Engine};
@@ -41,13 +42,18 @@ fn all_in_step(world: &World) -> bool {
     let connected = |&(a, b): &(u8, u8)| {
         world.network.connections.get(&pair(a, b)).is_some_and(|connection| connection.alive_at.len() == 2)
     };
-    world.scenario.links.iter().all(connected)
-        && world.hosts.iter().all(|host| {
+    let rosters: BTreeSet<_> =
+        world.members().filter_map(|host| host.engine.as_ref()).map(|engine| engine.roster().hash()).collect();
+    let is_kept = |&&(a, b): &&(u8, u8)| !world.scenario.is_thief(a) && !world.scenario.is_thief(b);
+    rosters.len() == 1
+        && world.scenario.links.iter().filter(is_kept).all(connected)
+        && world.members().all(|host| {
             let Some(engine) = &host.engine else { return false };
             let members = engine.members(world.now);
             let linked = |number| world.scenario.links.contains(&pair(host.number, number));
             let is_known = |number| members.iter().any(|member| member.node == common::node(number) && member.in_step);
-            let mut peers = (0..world.scenario.hosts).filter(|&number| number != host.number && linked(number));
+            let is_peer = |&number: &u8| number != host.number && linked(number) && !world.scenario.is_thief(number);
+            let mut peers = (0..world.scenario.hosts).filter(is_peer);
             peers.all(is_known)
         })
 }
@@ -84,7 +90,7 @@ pub(crate) fn check(world: &mut World) -> Duration {
             let since = *since.get_or_insert(world.now);
             if world.now > since + STEADY {
                 let says_so = |engine: &Engine| engine.converged(world.now);
-                assert!(world.hosts.iter().all(|host| host.engine.as_ref().is_some_and(says_so)), "not all say so");
+                assert!(world.members().all(|host| host.engine.as_ref().is_some_and(says_so)), "not all say so");
                 return since - healed;
             }
         } else {
