@@ -139,6 +139,8 @@ pub(crate) struct Core {
     dirty: BTreeSet<DocumentId>,
     /// Files to look at again at a time.
     retries: BTreeMap<DocumentId, Duration>,
+    /// Documents whose snapshot is written at a time, if they are quiet by then.
+    snapshots_due: BTreeMap<DocumentId, Duration>,
     /// Folders that wait for their first scan, with whoever asked for them.
     joining: BTreeMap<String, answer::FolderReply>,
     next_ticket: u64,
@@ -186,6 +188,7 @@ impl Core {
             puts: BTreeMap::new(),
             dirty: BTreeSet::new(),
             retries: BTreeMap::new(),
+            snapshots_due: BTreeMap::new(),
             joining: BTreeMap::new(),
             next_ticket: 1,
             engine_wakes: None,
@@ -323,7 +326,8 @@ impl Core {
         const IDLE: Duration = Duration::from_secs(60);
         let now = self.environment.monotonic();
         let retry = self.retries.values().min().copied();
-        let at = [self.engine_wakes, retry, Some(self.membership_wakes())].into_iter().flatten().min();
+        let snapshot = self.snapshots_due.values().min().copied();
+        let at = [self.engine_wakes, retry, snapshot, Some(self.membership_wakes())].into_iter().flatten().min();
         at.map_or(IDLE, |at| at.saturating_sub(now))
     }
 
@@ -354,11 +358,14 @@ impl Core {
             self.tell(Event::Tick).await;
         }
         self.membership_time().await;
-        let due: Vec<DocumentId> =
-            self.retries.iter().filter(|(_, at)| **at <= now).map(|(document, _)| document.clone()).collect();
-        for document in due {
-            self.retries.remove(&document);
-            self.dirty.insert(document);
+        for waiting in [&mut self.retries, &mut self.snapshots_due] {
+            waiting.retain(|document, at| {
+                let is_due = *at <= now;
+                if is_due {
+                    self.dirty.insert(document.clone());
+                }
+                !is_due
+            });
         }
     }
 
