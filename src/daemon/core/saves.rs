@@ -128,7 +128,8 @@ impl Core {
         let Some(done) = slot.intents.iter().position(|intent| intent.hash == Some(hash)) else { return };
         // Those that came after it may have been carried out, too.
         let later = slot.intents.split_off(done + 1);
-        slot.rebase(slot.intents.swap_remove(done));
+        let done = slot.intents.swap_remove(done);
+        slot.rebase(done);
         slot.intents = later;
         self.dirty.insert(document);
     }
