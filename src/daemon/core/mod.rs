@@ -295,7 +295,7 @@ impl Core {
                 let Some(ready) = poll(&mut inputs, &mut done) else { break };
                 self.take(ready).await;
             }
-            self.write_puts().await;
+            self.write_puts_in_turn().await;
             // Here, too: under a load that never pauses nothing else would let the time pass.
             self.take_time().await;
             self.flush().await;
@@ -332,8 +332,9 @@ impl Core {
     }
 
     async fn take(&mut self, ready: Ready) {
-        // What becomes durable changes no document; everything else may.
-        if !matches!(ready, Ready::Request(Request::Put { .. }) | Ready::Done(_)) {
+        // Files and other requests may concern any document; a change that comes in, its own one.
+        let is_put = matches!(ready, Ready::Request(Request::Put { .. }));
+        if matches!(ready, Ready::Request(_) | Ready::File(_)) && !is_put {
             self.write_puts().await;
         }
         match ready {
@@ -463,6 +464,7 @@ impl Core {
     /// daemon can open it.
     async fn shut_down(mut self, mut done: mpsc::Receiver<Outcome>) -> Ended {
         self.say_goodbye().await;
+        self.write_puts().await;
         self.flush().await;
         let deadline = tokio::time::sleep(SHUTDOWN_WAIT);
         tokio::pin!(deadline);
