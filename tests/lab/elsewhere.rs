@@ -28,8 +28,11 @@ pub(crate) const MALFORMED: Row = Row {
         Test("crdt/tests/it/guards.rs", "small_chunks_of_many_operations_are_refused_unexpanded"),
         Test("crdt/tests/it/guards.rs", "compressed_columns_and_chunks_are_refused"),
         Test("crdt/tests/it/guards.rs", "what_passes_a_limit_is_kept_as_text_or_refused"),
-        Test("crdt/tests/it/guards.rs", "a_mutated_change_is_applied_or_refused"),
-        Test("crdt/tests/it/guards.rs", "a_mutated_envelope_is_refused_or_has_a_bad_signature"),
+        Test("crdt/src/fuzzing/tests.rs", "envelope"),
+        Test("crdt/src/fuzzing/tests.rs", "change"),
+        Test("crdt/src/fuzzing/tests.rs", "snapshot"),
+        Test("crdt/src/fuzzing/tests.rs", "toml"),
+        Test("crdt/src/fuzzing/tests.rs", "json"),
     ],
 };
 
@@ -61,6 +64,9 @@ pub(crate) const STOLEN: Row = Row {
     fault: "a stolen node",
     promise: "can write only what its policy allows; once a host knows of the revocation it takes that author's changes only \
               from a member that vouches it held them before it knew: nothing new enters, no history is cut, no two hosts diverge",
-    extent: Extent::NotYet("revocation isn't a statement of the roster yet, and there are no policies"),
-    tests: &[],
+    extent: Extent::Partly("there are no policies yet: a member may write every key until it is revoked"),
+    tests: &[
+        Test("mesh/protocol/tests/it/sim/mod.rs", "a_stolen_node_brings_nothing_in_and_cuts_no_history_0"),
+        Test("tests/e2e/join.rs", "a_revoked_host_is_cut_off_at_once_and_its_handshakes_are_refused"),
+    ],
 };
