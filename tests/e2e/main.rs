@@ -7,6 +7,7 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod bench;
 mod certificates;
 mod cli;
 mod crash;

@@ -64,9 +64,17 @@ pub(crate) const STOLEN: Row = Row {
     fault: "a stolen node",
     promise: "can write only what its policy allows; once a host knows of the revocation it takes that author's changes only \
               from a member that vouches it held them before it knew: nothing new enters, no history is cut, no two hosts diverge",
-    extent: Extent::Partly("there are no policies yet: a member may write every key until it is revoked"),
+    extent: Extent::Partly("there are no policies: until it is revoked, a member may write everything"),
     tests: &[
         Test("mesh/protocol/tests/it/sim/mod.rs", "a_stolen_node_brings_nothing_in_and_cuts_no_history_0"),
+        Test(
+            "mesh/protocol/tests/it/revocation.rs",
+            "a_new_host_gets_the_whole_history_and_nothing_that_the_thief_wrote_since",
+        ),
+        Test(
+            "mesh/protocol/tests/it/revocation.rs",
+            "what_a_peer_doesnt_vouch_for_is_asked_for_once_and_taken_when_it_does",
+        ),
         Test("tests/e2e/join.rs", "a_revoked_host_is_cut_off_at_once_and_its_handshakes_are_refused"),
     ],
 };

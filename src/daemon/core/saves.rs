@@ -125,11 +125,13 @@ impl Core {
     fn take_replaced(&mut self, folder: &str, path: &str, hash: ContentHash) {
         let Ok(document) = DocumentId::new(&format!("{folder}/{path}")) else { return };
         let Some(slot) = self.folders.slot(&document) else { return };
-        if let Some(done) = slot.intents.iter().position(|intent| intent.hash == Some(hash)) {
-            let done = slot.intents.swap_remove(done);
-            slot.rebase(done);
-            self.dirty.insert(document);
-        }
+        let Some(done) = slot.intents.iter().position(|intent| intent.hash == Some(hash)) else { return };
+        // Those that came after it may have been carried out, too.
+        let later = slot.intents.split_off(done + 1);
+        let done = slot.intents.swap_remove(done);
+        slot.rebase(done);
+        slot.intents = later;
+        self.dirty.insert(document);
     }
 
     async fn take_save(&mut self, save: Save, kind: SaveKind) {

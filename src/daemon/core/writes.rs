@@ -10,10 +10,13 @@ use murmurate_protocol::Event;
 
 use super::Core;
 use super::commits::{Item, Then};
-use super::documents::DocumentError;
+use super::documents::{DocumentError, DueSnapshot};
 use super::folders::{Base, Writing, slot_state};
 use crate::daemon::files::{ContentHash, FileCommand, Ticket, WriteFailure};
 
+/// How long a document is left alone before its snapshot is written: longer than the pauses of whoever writes to it in a
+/// loop.
+const SNAPSHOT_QUIET: Duration = Duration::from_millis(500);
 /// How long until a write is tried again that may succeed by itself.
 const RETRY: Duration = Duration::from_secs(1);
 /// How long until a write is tried again that raced with a save.
@@ -36,10 +39,15 @@ impl Core {
             };
             let rendered = loaded.rendered();
             let conflicts = loaded.conflicts();
-            if let Some(snapshot) = loaded.due_snapshot() {
-                let vector = loaded.document.version();
-                let snapshots = vec![(document.clone(), vector, snapshot)];
-                self.commits.push(Item { snapshots, ..Item::default() });
+            match loaded.due_snapshot() {
+                DueSnapshot::No => {}
+                DueSnapshot::Later => {
+                    self.snapshots_due.insert(document.clone(), self.environment.monotonic() + SNAPSHOT_QUIET);
+                }
+                DueSnapshot::Now(snapshot) => {
+                    let snapshots = vec![(document.clone(), loaded.document.version(), snapshot)];
+                    self.commits.push(Item { snapshots, ..Item::default() });
+                }
             }
             self.count_conflicts(&document, conflicts.len()).await;
             self.tell_watchers(&document);
