@@ -60,6 +60,8 @@ fn fetch_again(mesh: &mut Mesh) {
     let two = &mut mesh.hosts[1];
     fs::rename(store(two), two.directory.join("damaged")).unwrap();
     two.start();
+    mesh.settle();
+    let two = &mesh.hosts[1];
     two.does(&["folder", "add", "config", two.folder.to_str().unwrap()]);
     mesh.settle();
     let two = &mesh.hosts[1];

@@ -28,8 +28,11 @@ pub(crate) const MALFORMED: Row = Row {
         Test("crdt/tests/it/guards.rs", "small_chunks_of_many_operations_are_refused_unexpanded"),
         Test("crdt/tests/it/guards.rs", "compressed_columns_and_chunks_are_refused"),
         Test("crdt/tests/it/guards.rs", "what_passes_a_limit_is_kept_as_text_or_refused"),
-        Test("crdt/tests/it/guards.rs", "a_mutated_change_is_applied_or_refused"),
-        Test("crdt/tests/it/guards.rs", "a_mutated_envelope_is_refused_or_has_a_bad_signature"),
+        Test("crdt/src/fuzzing/tests.rs", "envelope"),
+        Test("crdt/src/fuzzing/tests.rs", "change"),
+        Test("crdt/src/fuzzing/tests.rs", "snapshot"),
+        Test("crdt/src/fuzzing/tests.rs", "toml"),
+        Test("crdt/src/fuzzing/tests.rs", "json"),
     ],
 };
 
@@ -72,5 +75,6 @@ pub(crate) const STOLEN: Row = Row {
             "mesh/protocol/tests/it/revocation.rs",
             "what_a_peer_doesnt_vouch_for_is_asked_for_once_and_taken_when_it_does",
         ),
+        Test("tests/e2e/join.rs", "a_revoked_host_is_cut_off_at_once_and_its_handshakes_are_refused"),
     ],
 };
