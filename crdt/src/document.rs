@@ -343,7 +343,14 @@ impl Document {
             return Ok(register);
         }
         let bucket = &self.buckets[register.bucket()];
-        let present = self.automerge.get_all_at(bucket, register.name(), change.deps()).unwrap_or_default();
+        // Mostly it was written at all that is here, which needs no look into the past.
+        let is_current = change.deps() == self.automerge.get_heads();
+        let present = if is_current {
+            self.automerge.get_all(bucket, register.name())
+        } else {
+            self.automerge.get_all_at(bucket, register.name(), change.deps())
+        };
+        let present = present.unwrap_or_default();
         let is_own = |id: &OpId| {
             let index = id.counter().checked_sub(change.start_op().get()).and_then(|index| usize::try_from(index).ok());
             id.actor() == change.actor_id() && index.and_then(|index| earlier.get(index)) == Some(&register)

@@ -83,8 +83,8 @@ fn pages() -> Result<Vec<(String, Vec<u8>)>, ApiError> {
 fn collect(command: &Command, pages: &mut Vec<(String, Vec<u8>)>) -> io::Result<()> {
     let name = command.get_display_name().unwrap_or(command.get_name()).to_owned();
     pages.push((format!("{name}.1"), page(command, name)?));
-    let shown = command.get_subcommands().filter(|verb| !verb.is_hide_set());
-    shown.map(|verb| collect(verb, pages)).collect()
+    let mut shown = command.get_subcommands().filter(|verb| !verb.is_hide_set());
+    shown.try_for_each(|verb| collect(verb, pages))
 }
 
 fn page(command: &Command, name: String) -> io::Result<Vec<u8>> {

@@ -261,3 +261,41 @@ async fn a_broken_edit_of_a_file_that_was_just_replaced_is_kept_and_holds_nothin
     let text = std::fs::read_to_string(&kept(&mesh.hosts[1])[0]).unwrap();
     assert!(text.starts_with("= = ="), "{text}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn puts_that_come_together_have_each_their_answer_their_author_and_their_value() {
+    const KEYS: usize = 8;
+    let mut mesh = Mesh::start(2).await;
+    let file: String = (0..KEYS).map(|key| format!("k{key} = 0\n")).collect();
+    std::fs::write(mesh.path(0, "app.toml"), &file).unwrap();
+    mesh.all_have("app.toml", &file).await;
+    let puts = (1..=5 * KEYS).map(|number| {
+        let caller = Caller { user: format!("user-{}", number % 2), uid: 0 };
+        let (address, value) = (format!("config/app.toml#k{}", number % KEYS), number.to_string());
+        let put = |reply| Request::Put { address, value, kind: None, expect: None, caller, reply };
+        mesh.daemon(0).core.ask(put)
+    });
+    let results = futures_util::future::join_all(puts).await;
+    let mut versions = std::collections::BTreeSet::new();
+    for (result, number) in results.into_iter().zip(1..) {
+        let result = result.unwrap();
+        assert_eq!(result.key, format!("k{}", number % KEYS));
+        assert!(versions.insert((result.key.clone(), result.version.clone())), "{result:?} was given twice");
+    }
+    let mut shown = Vec::new();
+    for key in 0..KEYS {
+        let address = format!("config/app.toml#k{key}");
+        let entry = mesh.daemon(0).core.ask(|reply| Request::Get { address, reply }).await.unwrap();
+        let number: usize = entry.value.text.parse().unwrap();
+        assert!(number > 0 && number % KEYS == key, "{entry:?}");
+        assert_eq!(entry.author, Some(format!("user-{}", number % 2)));
+        assert!(versions.contains(&(entry.key.clone(), entry.version.clone())), "{entry:?}");
+        shown.push(format!("k{key} = {number}\n"));
+    }
+    mesh.all_have("app.toml", &shown.concat()).await;
+    mesh.down(0).await;
+    mesh.up(0);
+    mesh.converged(0).await;
+    mesh.all_have("app.toml", &shown.concat()).await;
+    assert!(mesh.conflicts(1).await.conflicts.is_empty());
+}

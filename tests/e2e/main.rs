@@ -7,6 +7,7 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod bench;
 mod care;
 mod certificates;
 mod cli;

@@ -13,6 +13,8 @@ mod caller;
 mod connections;
 mod events;
 mod facts;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod limits;
 mod membership;
 mod routes;
@@ -43,9 +45,7 @@ pub fn bind(path: &Path) -> Result<ApiSocket, ApiError> {
 /// Answers requests until `stop` is ready; then takes no more, lets those under way end for a bounded time, and removes
 /// the socket.
 pub async fn serve(socket: ApiSocket, core: CoreHandle, log: Log, stop: impl Future<Output = ()>) {
-    let api =
-        Api { core, log, watches: Arc::new(Semaphore::new(limits::WATCHES)), measuring: Arc::new(Semaphore::new(1)) };
-    connections::serve(&socket, routes::router(api), stop).await;
+    connections::serve(&socket, routes::router(Api::new(core, log)), stop).await;
 }
 
 /// What the routes need.
@@ -55,4 +55,11 @@ struct Api {
     log: Log,
     watches: Arc<Semaphore>,
     measuring: Arc<Semaphore>,
+}
+
+impl Api {
+    fn new(core: CoreHandle, log: Log) -> Self {
+        let places = |count| Arc::new(Semaphore::new(count));
+        Self { core, log, watches: places(limits::WATCHES), measuring: places(1) }
+    }
 }

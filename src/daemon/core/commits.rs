@@ -87,6 +87,8 @@ pub(crate) struct Outcome {
     pub(crate) problem: Option<String>,
     /// How many items have come to their end. None while the disk is full: they are tried again.
     finished: usize,
+    /// Of these, those with changes of this host.
+    own_finished: usize,
 }
 
 /// An item's end, or, while the disk is full, a refusal for those who wait for it.
@@ -101,6 +103,8 @@ pub(crate) struct Done {
 pub(crate) struct Commits {
     queue: Outbox<Item>,
     unfinished: usize,
+    /// Of these, those with changes of this host.
+    own_unfinished: usize,
 }
 
 impl Commits {
@@ -122,12 +126,13 @@ impl Commits {
             }
             Blocking::Inline => drop(tokio::spawn(worker.run(items))),
         }
-        (Self { queue: Outbox::new(queue), unfinished: 0 }, outcome_receiver)
+        (Self { queue: Outbox::new(queue), unfinished: 0, own_unfinished: 0 }, outcome_receiver)
     }
 
     /// Queues an item. Never waits: the worker may be waiting for the core.
     pub(crate) fn push(&mut self, item: Item) {
         self.unfinished += 1;
+        self.own_unfinished += usize::from(item.own);
         self.queue.push(item);
     }
 
@@ -144,6 +149,12 @@ impl Commits {
     /// Takes note of an outcome.
     pub(crate) fn finished(&mut self, outcome: &Outcome) {
         self.unfinished = self.unfinished.saturating_sub(outcome.finished);
+        self.own_unfinished = self.own_unfinished.saturating_sub(outcome.own_finished);
+    }
+
+    /// Whether a change of this host is on its way to the disk: another one would have to wait for it.
+    pub(crate) fn is_writing_own(&self) -> bool {
+        self.own_unfinished > 0
     }
 
     /// Whether everything queued has come to its end.
@@ -207,13 +218,14 @@ fn take_batch(items: &mut [Item]) -> Batch {
 
 fn ended(items: Vec<Item>, result: Result<(), String>) -> Outcome {
     let finished = items.len();
+    let own_finished = items.iter().filter(|item| item.own).count();
     let done = items.into_iter().map(|item| Done {
         changes: item.changes,
         own: item.own,
         then: item.then,
         result: result.clone(),
     });
-    Outcome { done: done.collect(), problem: result.err(), finished }
+    Outcome { done: done.collect(), problem: result.err(), finished, own_finished }
 }
 
 /// Tells those who wait that the disk is full. What they wrote is kept and written once there is room, like everything
@@ -225,7 +237,7 @@ fn stalled(items: &mut [Item]) -> Outcome {
         Done { changes: Vec::new(), own: item.own, then, result: Err(why.clone()) }
     };
     let waiting = items.iter_mut().filter(|item| !matches!(item.then, Then::Nothing));
-    Outcome { done: waiting.map(refuse).collect(), problem: Some(why.clone()), finished: 0 }
+    Outcome { done: waiting.map(refuse).collect(), problem: Some(why.clone()), finished: 0, own_finished: 0 }
 }
 
 /// All that waits, and, if nobody waits for it, what comes within [`LAZY_DELAY`].

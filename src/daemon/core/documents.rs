@@ -16,8 +16,14 @@ use crate::daemon::store::{Store, StoreError};
 
 /// Documents kept in memory. At some 100 kB for an ordinary file this bounds them to about 50 MB.
 pub(crate) const LOADED_DOCUMENTS: usize = 512;
-/// Changes after which a document's snapshot is written anew: loading applies at most so many one by one.
-pub(crate) const CHANGES_PER_SNAPSHOT: usize = 256;
+/// Changes after which a document's snapshot is written anew, at the least: loading applies those since the last one by
+/// one, some 50 us each.
+const CHANGES_PER_SNAPSHOT: u64 = 256;
+/// The same, in parts of all changes that the document has: a snapshot costs time linear in them, so that all snapshots
+/// together cost no more than this many times the changes.
+const CHANGES_PER_SNAPSHOT_PART: u64 = 4;
+/// How many times as many changes a document that is never quiet may have before its snapshot is written all the same.
+const NEVER_QUIET: u64 = 4;
 
 /// What is said of a document with two changes of one version, before the version.
 pub(crate) const SAME_VERSION: &str = "two changes with the same version";
@@ -53,12 +59,24 @@ pub(crate) struct Loaded {
     /// Changes that are applied but not on disk yet.
     pending: Vec<SignedEnvelope>,
     used: u64,
-    since_snapshot: usize,
+    since_snapshot: u64,
+    /// Whether a change came since [`Self::due_snapshot`] was asked last.
+    is_busy: bool,
+}
+
+/// Whether a document's snapshot is to be written anew.
+pub(crate) enum DueSnapshot {
+    /// It isn't time yet.
+    No,
+    /// Once the document is quiet: it takes long enough to be felt by whoever writes to it.
+    Later,
+    /// Here it is.
+    Now(Vec<u8>),
 }
 
 impl Loaded {
-    fn new(document: Document, since_snapshot: usize) -> Self {
-        Self { document, shown: Shown::default(), pending: Vec::new(), used: 0, since_snapshot }
+    fn new(document: Document, since_snapshot: u64) -> Self {
+        Self { document, shown: Shown::default(), pending: Vec::new(), used: 0, since_snapshot, is_busy: false }
     }
 
     /// What the document's file should be now.
@@ -75,20 +93,27 @@ impl Loaded {
     pub(crate) fn changed(&mut self, envelope: SignedEnvelope, registers: Vec<Register>) {
         self.pending.push(envelope);
         self.since_snapshot += 1;
+        self.is_busy = true;
         self.shown.touch(registers);
     }
 
-    /// A new snapshot, when so many changes came since the last one that it is worth it.
-    pub(crate) fn due_snapshot(&mut self) -> Option<Vec<u8>> {
-        if self.since_snapshot < CHANGES_PER_SNAPSHOT {
-            return None;
+    /// A new snapshot, when so many changes came since the last one that it is worth it, and none since this was asked
+    /// last.
+    pub(crate) fn due_snapshot(&mut self) -> DueSnapshot {
+        let is_busy = std::mem::take(&mut self.is_busy);
+        let due = CHANGES_PER_SNAPSHOT.max(self.document.version().changes() / CHANGES_PER_SNAPSHOT_PART);
+        if self.since_snapshot < due {
+            return DueSnapshot::No;
+        }
+        if is_busy && self.since_snapshot < due * NEVER_QUIET {
+            return DueSnapshot::Later;
         }
         self.since_snapshot = 0;
         match self.document.save() {
-            Ok(snapshot) => Some(snapshot),
+            Ok(snapshot) => DueSnapshot::Now(snapshot),
             Err(error) => {
                 tracing::error!(%error, "no snapshot was taken; the changes stay in the log");
-                None
+                DueSnapshot::No
             }
         }
     }
@@ -210,7 +235,7 @@ fn apply_all(
     for envelope in stored.iter().chain(pending) {
         document.apply(envelope)?;
     }
-    let mut loaded = Loaded::new(document, stored.len());
+    let mut loaded = Loaded::new(document, stored.len() as u64);
     loaded.pending = pending.to_vec();
     Ok(loaded)
 }

@@ -94,6 +94,7 @@ impl Core {
 
     /// Applies, shows and queues a change of another host.
     async fn apply(&mut self, envelope: SignedEnvelope) -> Option<Event> {
+        self.write_puts_to(&envelope.document).await;
         self.tell_watchers_before(&envelope.document);
         match self.documents.apply(&envelope) {
             Ok(_) => {

@@ -16,6 +16,8 @@ mod commits;
 mod documents;
 mod folders;
 mod former_bases;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod link;
 pub(crate) mod membership;
 mod outbox;
@@ -137,6 +139,8 @@ pub(crate) struct Core {
     dirty: BTreeSet<DocumentId>,
     /// Files to look at again at a time.
     retries: BTreeMap<DocumentId, Duration>,
+    /// Documents whose snapshot is written at a time, if they are quiet by then.
+    snapshots_due: BTreeMap<DocumentId, Duration>,
     /// Folders that wait for their first scan, with whoever asked for them.
     joining: BTreeMap<String, answer::FolderReply>,
     next_ticket: u64,
@@ -184,6 +188,7 @@ impl Core {
             puts: BTreeMap::new(),
             dirty: BTreeSet::new(),
             retries: BTreeMap::new(),
+            snapshots_due: BTreeMap::new(),
             joining: BTreeMap::new(),
             next_ticket: 1,
             engine_wakes: None,
@@ -290,7 +295,7 @@ impl Core {
                 let Some(ready) = poll(&mut inputs, &mut done) else { break };
                 self.take(ready).await;
             }
-            self.write_puts().await;
+            self.write_puts_in_turn().await;
             // Here, too: under a load that never pauses nothing else would let the time pass.
             self.take_time().await;
             self.flush().await;
@@ -321,13 +326,15 @@ impl Core {
         const IDLE: Duration = Duration::from_secs(60);
         let now = self.environment.monotonic();
         let retry = self.retries.values().min().copied();
-        let at = [self.engine_wakes, retry, Some(self.membership_wakes())].into_iter().flatten().min();
+        let snapshot = self.snapshots_due.values().min().copied();
+        let at = [self.engine_wakes, retry, snapshot, Some(self.membership_wakes())].into_iter().flatten().min();
         at.map_or(IDLE, |at| at.saturating_sub(now))
     }
 
     async fn take(&mut self, ready: Ready) {
-        // What becomes durable changes no document; everything else may.
-        if !matches!(ready, Ready::Request(Request::Put { .. }) | Ready::Done(_)) {
+        // Files and other requests may concern any document; a change that comes in, its own one.
+        let is_put = matches!(ready, Ready::Request(Request::Put { .. }));
+        if matches!(ready, Ready::Request(_) | Ready::File(_)) && !is_put {
             self.write_puts().await;
         }
         match ready {
@@ -352,11 +359,14 @@ impl Core {
             self.tell(Event::Tick).await;
         }
         self.membership_time().await;
-        let due: Vec<DocumentId> =
-            self.retries.iter().filter(|(_, at)| **at <= now).map(|(document, _)| document.clone()).collect();
-        for document in due {
-            self.retries.remove(&document);
-            self.dirty.insert(document);
+        for waiting in [&mut self.retries, &mut self.snapshots_due] {
+            waiting.retain(|document, at| {
+                let is_due = *at <= now;
+                if is_due {
+                    self.dirty.insert(document.clone());
+                }
+                !is_due
+            });
         }
     }
 
@@ -454,6 +464,7 @@ impl Core {
     /// daemon can open it.
     async fn shut_down(mut self, mut done: mpsc::Receiver<Outcome>) -> Ended {
         self.say_goodbye().await;
+        self.write_puts().await;
         self.flush().await;
         let deadline = tokio::time::sleep(SHUTDOWN_WAIT);
         tokio::pin!(deadline);

@@ -2,11 +2,11 @@
 //! and its way to the others. Each still has its own answer.
 //!
 //! ```text
-//!  put, put, put ──▶ values by register ──▶ end of the turn, or anything else ──▶ one change ──▶ commit ──▶ every answer
+//!  put, put, put ──▶ values by register ──▶ the disk is free, or anything else ──▶ one change ──▶ commit ──▶ every answer
 //! ```
 //! They were asked for at once, so none has seen another; what one puts at a key that another has just put at comes in a
 //! later change. Nothing else happens to a document while its puts are open: they are written at what they were planned
-//! at.
+//! at. None waits for company: while a change of this host is on its way to the disk the next has to wait in any case.
 
 use std::collections::BTreeMap;
 
@@ -83,6 +83,14 @@ impl Core {
         open.waiting.push(Waiting { what: put.what, key: put.key, reply: put.reply });
         if open.is_full() {
             self.write_puts_to(&document).await;
+        }
+    }
+
+    /// Writes those that are open, unless a change of this host is on its way to the disk: they would have to wait for it
+    /// anyway, and meanwhile get company.
+    pub(super) async fn write_puts_in_turn(&mut self) {
+        if !self.commits.is_writing_own() || self.store_problem.is_some() {
+            self.write_puts().await;
         }
     }
 

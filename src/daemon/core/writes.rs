@@ -6,12 +6,17 @@ use std::time::Duration;
 use bytes::Bytes;
 use murmurate_crdt::id::DocumentId;
 use murmurate_crdt::render::Rendered;
+use murmurate_protocol::Event;
 
 use super::Core;
 use super::commits::{Item, Then};
+use super::documents::{DocumentError, DueSnapshot};
 use super::folders::{Base, Writing, slot_state};
 use crate::daemon::files::{ContentHash, FileCommand, Ticket, WriteFailure};
 
+/// How long a document is left alone before its snapshot is written: longer than the pauses of whoever writes to it in a
+/// loop.
+const SNAPSHOT_QUIET: Duration = Duration::from_millis(500);
 /// How long until a write is tried again that may succeed by itself.
 const RETRY: Duration = Duration::from_secs(1);
 /// How long until a write is tried again that raced with a save.
@@ -25,19 +30,38 @@ impl Core {
         while !self.commits.is_busy()
             && let Some(document) = self.dirty.pop_first()
         {
-            let Ok(loaded) = self.documents.get(&document) else { continue };
+            let loaded = match self.documents.get(&document) {
+                Ok(loaded) => loaded,
+                Err(error) => {
+                    self.freeze_unreadable(&document, &error).await;
+                    continue;
+                }
+            };
             let rendered = loaded.rendered();
             let conflicts = loaded.conflicts();
-            if let Some(snapshot) = loaded.due_snapshot() {
-                let vector = loaded.document.version();
-                let snapshots = vec![(document.clone(), vector, snapshot)];
-                self.commits.push(Item { snapshots, ..Item::default() });
+            match loaded.due_snapshot() {
+                DueSnapshot::No => {}
+                DueSnapshot::Later => {
+                    self.snapshots_due.insert(document.clone(), self.environment.monotonic() + SNAPSHOT_QUIET);
+                }
+                DueSnapshot::Now(snapshot) => {
+                    let snapshots = vec![(document.clone(), loaded.document.version(), snapshot)];
+                    self.commits.push(Item { snapshots, ..Item::default() });
+                }
             }
             self.count_conflicts(&document, conflicts.len()).await;
             self.tell_watchers(&document);
             self.bring_in_step(&document, &rendered).await;
         }
         self.publish_converged();
+    }
+
+    /// A document that can't be read from the store is named, and left alone: what is on the disk is as much of it as there is.
+    async fn freeze_unreadable(&mut self, document: &DocumentId, error: &DocumentError) {
+        if !self.documents.frozen().contains_key(document) {
+            self.documents.freeze(document, error.to_string());
+            self.tell(Event::Frozen { document: document.clone() }).await;
+        }
     }
 
     async fn count_conflicts(&mut self, document: &DocumentId, count: usize) {
