@@ -75,8 +75,6 @@ mod tests {
             behind_since: Some(ago(60)),
             through: vec!["web-2".into()],
             in_step: false,
-            behind_since: None,
-            through: Vec::new(),
             version: Some("0.1.0".into()),
             is_self: false,
         };
