@@ -174,7 +174,14 @@ impl Core {
         {
             base = found;
         }
-        self.take_in(save, base, Some(LateCopy { folder, receipt })).await;
+        let copy = LateCopy { folder, receipt };
+        if let Some(taken) = self.find_taken(&save.document, &base, save.hash)
+            && let Some(slot) = self.folders.slot(&save.document)
+        {
+            slot.remember(taken);
+            return self.commits.push(Item { then: Then::ForgetCopy(copy), ..Item::default() });
+        }
+        self.take_in(save, base, Some(copy)).await;
     }
 
     /// A file that was there when the folder joined: the mesh wins, unless the folder is adopted.
