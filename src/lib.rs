@@ -2,6 +2,8 @@
 
 pub mod cli;
 pub mod daemon;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 pub mod paths;
 pub mod settings;
 
@@ -10,4 +12,5 @@ pub mod settings;
 extern crate self as murmurate;
 #[cfg(test)]
 #[path = "../tests/simulated/mod.rs"]
+#[allow(dead_code, reason = "the simulation of whole daemons uses the rest")]
 mod simulated;

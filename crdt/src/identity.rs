@@ -272,11 +272,12 @@ impl<'a> Matching<'a> {
     /// What stands between the same two neighbours was edited. Scalars of lists are another value, not an edited one.
     fn by_place(&mut self, lines: bool) {
         let mut gaps: BTreeMap<(Option<usize>, Option<usize>), Vec<usize>> = BTreeMap::new();
+        let neighbours = self.neighbours();
         for member in self.free_members() {
             if !lines && self.members[member].is_scalar {
                 continue;
             }
-            gaps.entry(self.neighbours(member)).or_default().push(member);
+            gaps.entry(neighbours[member]).or_default().push(member);
         }
         for ((before, after), members) in gaps {
             let from = before.map_or(0, |before| before + 1);
@@ -288,11 +289,20 @@ impl<'a> Matching<'a> {
         }
     }
 
-    /// The matched base members around a member.
-    fn neighbours(&self, member: usize) -> (Option<usize>, Option<usize>) {
-        let before = self.matched[..member].iter().rev().find_map(|matched| *matched);
-        let after = self.matched[member + 1..].iter().find_map(|matched| *matched);
-        (before, after)
+    /// Of each member the matched base members around it.
+    fn neighbours(&self) -> Vec<(Option<usize>, Option<usize>)> {
+        let mut neighbours = vec![(None, None); self.matched.len()];
+        let mut before = None;
+        for (neighbour, matched) in neighbours.iter_mut().zip(&self.matched) {
+            neighbour.0 = before;
+            before = matched.or(before);
+        }
+        let mut after = None;
+        for (neighbour, matched) in neighbours.iter_mut().zip(&self.matched).rev() {
+            neighbour.1 = after;
+            after = matched.or(after);
+        }
+        neighbours
     }
 
     fn pair_gap(&mut self, members: &[usize], base: &[usize]) {

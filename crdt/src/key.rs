@@ -197,6 +197,8 @@ pub struct Lookup<'a> {
     format: Format,
     nodes: std::collections::BTreeMap<&'a Path, &'a Node>,
     items: std::collections::BTreeMap<Path, Vec<Path>>,
+    /// Of each item its index in its list.
+    indexes: std::collections::BTreeMap<&'a Path, usize>,
 }
 
 /// Where an address leads in a tree.
@@ -229,13 +231,16 @@ impl<'a> Lookup<'a> {
     pub fn new(tree: &'a Tree) -> Self {
         let mut nodes = std::collections::BTreeMap::new();
         let mut items: std::collections::BTreeMap<Path, Vec<Path>> = std::collections::BTreeMap::new();
+        let mut indexes = std::collections::BTreeMap::new();
         tree.root.walk(&mut |node| {
             nodes.insert(&node.path, node);
             if let (Some(Segment::Item(_)), Some(list)) = (node.path.last(), node.path.parent()) {
-                items.entry(list).or_default().push(node.path.clone());
+                let items = items.entry(list).or_default();
+                indexes.insert(&node.path, items.len());
+                items.push(node.path.clone());
             }
         });
-        Self { format: tree.format, nodes, items }
+        Self { format: tree.format, nodes, items, indexes }
     }
 
     /// The node at a path.
@@ -303,9 +308,8 @@ impl<'a> Lookup<'a> {
                 {
                     return Some(Step::Field(field.into(), value.into()));
                 }
-                let items = self.items.get(&here.parent()?);
-                let index = items.and_then(|items| items.iter().position(|item| *item == here));
-                Some(index.map_or_else(|| Step::Field("id".into(), id.clone()), Step::Index))
+                let index = self.indexes.get(&here);
+                Some(index.map_or_else(|| Step::Field("id".into(), id.clone()), |index| Step::Index(*index)))
             }
         }
     }

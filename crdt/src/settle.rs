@@ -70,7 +70,9 @@ fn differences<'a>(
     }
     for (path, node) in built.iter().filter(|(path, _)| !wanted.contains_key(*path)) {
         let container = matches!(node.content, Content::Container(_));
-        let lives_on = container && wanted.keys().any(|below| below.starts_with(path) && !below.is_trivia());
+        // All that is below a path comes right behind it.
+        let mut below = wanted.range::<Path, _>(*path..).take_while(|(below, _)| below.starts_with(path));
+        let lives_on = container && below.any(|(below, _)| !below.is_trivia());
         let cell = if lives_on { Cell::Implied } else { Cell::Tombstone { container } };
         cells.push((*path, Part::Content, cell));
     }

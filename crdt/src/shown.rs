@@ -52,17 +52,17 @@ impl Shown {
     /// What the document's file should be now: [`Document::render`].
     pub fn rendered(&mut self, document: &Document) -> Arc<Rendered> {
         let touched = std::mem::take(&mut self.touched);
-        if let Some(mut rendered) = self.rendered.take() {
-            if touched.is_empty() || replace_values(document, &mut rendered, &touched) {
-                debug_assert_eq!(*rendered, document.render(), "a shortcut gives another render");
-                let still_none = self.conflicts.as_ref().is_some_and(|conflicts| conflicts.is_empty())
-                    && touched.iter().all(|register| has_one_value(document, register));
-                if !touched.is_empty() && !still_none {
-                    self.conflicts = None;
-                }
-                self.rendered = Some(rendered.clone());
-                return rendered;
+        if let Some(mut rendered) = self.rendered.take()
+            && (touched.is_empty() || replace_values(document, &mut rendered, &touched))
+        {
+            debug_assert_eq!(*rendered, document.render(), "a shortcut gives another render");
+            let still_none = self.conflicts.as_ref().is_some_and(|conflicts| conflicts.is_empty())
+                && touched.iter().all(|register| has_one_value(document, register));
+            if !touched.is_empty() && !still_none {
+                self.conflicts = None;
             }
+            self.rendered = Some(rendered.clone());
+            return rendered;
         }
         self.conflicts = None;
         self.rendered.insert(Arc::new(document.render())).clone()

@@ -100,6 +100,12 @@ impl ClientSettings {
         Ok(Self { file: path, socket, output, color })
     }
 
+    /// Reads a text as the settings file.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(super) fn of_text(text: &str) -> Result<(), ApiError> {
+        file::parse::<File>(Path::new("config.toml"), text, &KEYS).map(drop)
+    }
+
     /// Whether to colour what goes to a terminal, or not to one.
     #[must_use]
     pub fn colored(&self, is_terminal: bool, surroundings: &Surroundings) -> bool {

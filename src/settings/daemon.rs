@@ -103,6 +103,14 @@ impl Settings {
         Self::resolve(path, file, flags, surroundings)
     }
 
+    /// Reads a text as the settings file.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(super) fn of_text(text: &str, surroundings: &Surroundings) -> Result<Self, ApiError> {
+        let path = Setting::new(PathBuf::from("/etc/murmurate/daemon.toml"), "here");
+        let file: File = file::parse(&path.value, text, &KEYS)?;
+        Self::resolve(path, file, &DaemonFlags::default(), surroundings)
+    }
+
     /// The directory of the node's key and certificates.
     #[must_use]
     pub fn identity_dir(&self) -> PathBuf {

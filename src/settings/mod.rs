@@ -4,6 +4,8 @@ mod client;
 mod daemon;
 mod duration;
 mod file;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod surroundings;
 
 pub use client::{ClientFlags, ClientSettings, ColorChoice, OutputFormat};

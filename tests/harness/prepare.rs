@@ -13,7 +13,9 @@ use murmurate_protocol::{Fact, Signer, Statement};
 use super::Host;
 
 const HOUR_MS: u64 = 60 * 60 * 1_000;
-/// Certificates hold for so long to both sides of now: a clock that is a day off must not matter to them.
+/// Certificates hold from so long ago: a clock that is a day behind must not matter to them.
+const VALID_SINCE_MS: u64 = 10 * 24 * HOUR_MS;
+/// And for so long from now. Less than half of their time is over, so none is renewed.
 const VALID_MS: u64 = 30 * 24 * HOUR_MS;
 
 /// What a host's certificate is worth.
@@ -27,7 +29,7 @@ pub(crate) enum Certificate {
 /// New keys for the mesh with this id.
 pub(crate) fn authority(mesh: MeshId) -> ThrowawayMesh {
     let environment = Environment::system();
-    let begins_ms = environment.wall_ms() - VALID_MS;
+    let begins_ms = environment.wall_ms() - VALID_SINCE_MS;
     ThrowawayMesh::new(mesh, &mut environment.rng(), begins_ms).unwrap()
 }
 
@@ -92,7 +94,7 @@ fn save_identity(directory: &Path, mesh: &ThrowawayMesh, name: &str, certificate
     let authority = mesh.authority();
     let admission = Statement::new(authority.mesh(), Signer::Authority(authority.key()), &admit).unwrap();
     let new = NewDirectory {
-        identity: &mesh.member(key, name, now_ms - VALID_MS, ends_ms).unwrap(),
+        identity: &mesh.member(key, name, now_ms - VALID_SINCE_MS, ends_ms).unwrap(),
         issuer_key: &generate_key(&mut rng),
         issuer_certificate: None,
         authority_key: None,

@@ -28,8 +28,11 @@ pub(crate) const MALFORMED: Row = Row {
         Test("crdt/tests/it/guards.rs", "small_chunks_of_many_operations_are_refused_unexpanded"),
         Test("crdt/tests/it/guards.rs", "compressed_columns_and_chunks_are_refused"),
         Test("crdt/tests/it/guards.rs", "what_passes_a_limit_is_kept_as_text_or_refused"),
-        Test("crdt/tests/it/guards.rs", "a_mutated_change_is_applied_or_refused"),
-        Test("crdt/tests/it/guards.rs", "a_mutated_envelope_is_refused_or_has_a_bad_signature"),
+        Test("crdt/src/fuzzing/tests.rs", "envelope"),
+        Test("crdt/src/fuzzing/tests.rs", "change"),
+        Test("crdt/src/fuzzing/tests.rs", "snapshot"),
+        Test("crdt/src/fuzzing/tests.rs", "toml"),
+        Test("crdt/src/fuzzing/tests.rs", "json"),
     ],
 };
 
@@ -52,6 +55,7 @@ pub(crate) const CERTIFICATES: Row = Row {
     tests: &[
         Test("tests/e2e/certificates.rs", "who_has_no_good_certificate_gets_nowhere_and_the_log_names_why"),
         Test("tests/e2e/certificates.rs", "a_peer_without_a_certificate_gets_nowhere_and_the_log_names_why"),
+        Test("tests/e2e/join.rs", "a_revoked_host_is_cut_off_at_once_and_its_handshakes_are_refused"),
         Test("mesh/net/tests/it/certificates.rs", "a_revoked_node_is_disconnected_and_stays_out"),
     ],
 };
@@ -60,6 +64,17 @@ pub(crate) const STOLEN: Row = Row {
     fault: "a stolen node",
     promise: "can write only what its policy allows; once a host knows of the revocation it takes that author's changes only \
               from a member that vouches it held them before it knew: nothing new enters, no history is cut, no two hosts diverge",
-    extent: Extent::NotYet("revocation isn't a statement of the roster yet, and there are no policies"),
-    tests: &[],
+    extent: Extent::Partly("there are no policies: until it is revoked, a member may write everything"),
+    tests: &[
+        Test("mesh/protocol/tests/it/sim/mod.rs", "a_stolen_node_brings_nothing_in_and_cuts_no_history_0"),
+        Test(
+            "mesh/protocol/tests/it/revocation.rs",
+            "a_new_host_gets_the_whole_history_and_nothing_that_the_thief_wrote_since",
+        ),
+        Test(
+            "mesh/protocol/tests/it/revocation.rs",
+            "what_a_peer_doesnt_vouch_for_is_asked_for_once_and_taken_when_it_does",
+        ),
+        Test("tests/e2e/join.rs", "a_revoked_host_is_cut_off_at_once_and_its_handshakes_are_refused"),
+    ],
 };

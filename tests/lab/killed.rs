@@ -1,7 +1,7 @@
 //! Daemons that are killed at the n-th call that writes.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::harness::{Client, Host, Mesh, eventually, report};
 use crate::table::{Extent, Row, Test};
@@ -14,6 +14,7 @@ pub(crate) const ROW: Row = Row {
     tests: &[
         Test("tests/lab/killed.rs", "killed_at_any_write_nothing_acknowledged_is_lost_and_no_file_is_partial"),
         Test("tests/e2e/crash.rs", "killed_daemons_lose_no_acknowledged_put"),
+        Test("src/daemon/files/tests/crashes.rs", "nothing_is_lost_or_half_done_whenever_the_process_ends"),
         Test("src/daemon/store/tests/crashes.rs", "nothing_acknowledged_is_lost_and_nothing_is_there_in_part"),
     ],
 };
@@ -23,8 +24,10 @@ const CALLS: [&str; 5] = ["pwrite64", "fdatasync", "fsync", "renameat2", "write"
 /// At which of a thread's calls it is killed. Early ones fall into the start.
 const SHORT: [u32; 4] = [1, 2, 5, 9];
 const LONG: u32 = 40;
+/// Kills of one host. Its documents grow with each, and with them the time of a start.
+const KILLS_PER_HOST: usize = 8;
 /// Steps of work, each a put and the replacement of a file: more than the calls that are tried.
-const STEPS: u64 = 24;
+const STEPS: u64 = 16;
 const KEYS: u64 = 20;
 
 /// A file whose keys fit together only within one version.
@@ -104,21 +107,26 @@ fn kill_at(mesh: &mut Mesh, known: &mut Acknowledged, call: &str, number: u32, l
     is_killed
 }
 
+/// Kills a host again and again, and gives how often the call was met.
+fn kill_one_host_at(call: &str, numbers: &[u32]) -> usize {
+    let mut mesh = Mesh::start_apart(1);
+    let mut known = Acknowledged::default();
+    assert!(!known.work(&mesh.hosts[0].socket));
+    mesh.hosts[0].stop();
+    let log = mesh.directory.path().join("strace");
+    numbers.iter().filter(|&&number| kill_at(&mut mesh, &mut known, call, number, &log)).count()
+}
+
 #[test]
 fn killed_at_any_write_nothing_acknowledged_is_lost_and_no_file_is_partial() {
     let test = "killed_at_any_write_nothing_acknowledged_is_lost_and_no_file_is_partial";
     if !can_trace(test) {
         return;
     }
-    let mut mesh = Mesh::start_apart(1);
-    let mut known = Acknowledged::default();
-    assert!(!known.work(&mesh.hosts[0].socket));
-    mesh.hosts[0].stop();
-    let log: PathBuf = mesh.directory.path().join("strace");
     let is_long = std::env::var("MURMURATE_LAB").is_ok_and(|size| size == "long");
     let numbers: Vec<u32> = if is_long { (1..=LONG).collect() } else { SHORT.to_vec() };
     for call in CALLS {
-        let killed = numbers.iter().filter(|&&number| kill_at(&mut mesh, &mut known, call, number, &log)).count();
+        let killed: usize = numbers.chunks(KILLS_PER_HOST).map(|numbers| kill_one_host_at(call, numbers)).sum();
         report(&format!("{test}: {killed} of {} kills at {call}", numbers.len()));
         assert!(killed > 0, "no {call} was met");
     }

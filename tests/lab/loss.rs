@@ -16,6 +16,7 @@ pub(crate) const ROW: Row = Row {
     extent: Extent::Holds,
     tests: &[
         Test("tests/lab/loss.rs", "with_a_third_of_all_datagrams_lost_everything_arrives_once"),
+        Test("tests/sim/main.rs", "every_promise_holds_in_worlds_with_even_seeds"),
         Test("mesh/protocol/tests/it/sim/mod.rs", "simulated_worlds_keep_their_invariants_0"),
     ],
 };

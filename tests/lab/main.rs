@@ -19,6 +19,7 @@ mod traced;
 
 mod clock;
 mod copied;
+mod damage;
 mod delay;
 mod disk_full;
 mod elsewhere;

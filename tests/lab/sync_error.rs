@@ -37,7 +37,7 @@ fn after_a_failed_sync_nothing_is_acknowledged_and_none_is_tried_again() {
     mesh.settle();
     mesh.hosts[0].stop();
     // Only one: a second sync would succeed, and hide that the first one's bytes are lost.
-    mesh.hosts[0].launcher = injecting("fdatasync:error=EIO:when=8", &log);
+    mesh.hosts[0].launcher = injecting("fdatasync:error=EIO:when=20", &log);
     mesh.hosts[0].start();
     mesh.settle();
 

@@ -19,6 +19,7 @@ pub(crate) enum Fate {
 }
 
 /// One value, written to one key.
+#[allow(dead_code, reason = "some fields are only printed when a promise is broken")]
 #[derive(Debug, Clone)]
 pub(crate) struct Write {
     pub(crate) document: usize,

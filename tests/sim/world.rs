@@ -31,6 +31,8 @@ const TICK: Duration = Duration::from_millis(1);
 const PORT: u16 = 4_000;
 /// Longer than any simulation.
 const FOR_EVER: Duration = Duration::from_secs(1_000_000);
+/// How long certificates are valid that hosts issue.
+const VALIDITY: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// How long an answer may take that the world waits for.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -123,7 +125,7 @@ impl World {
                 listen: addresses[index],
                 advertise: Vec::new(),
                 peers: peers.map(|address| address.to_string().parse().unwrap()).collect(),
-                certificate_validity: Duration::from_secs(30 * 86_400),
+                certificate_validity: VALIDITY,
                 data_dir,
             };
             let own_seed = seed.wrapping_mul(1_000).wrapping_add(index as u64);
@@ -405,7 +407,7 @@ impl World {
         let (files, seen) = (self.machines[machine].files.clone(), Arc::clone(&happened));
         let path = format!("{ROOT}/{}", template.path);
         let target = path.clone();
-        self.machines[machine].files.before_exchange(&target, move || {
+        self.machines[machine].files.before_move(&target, move || {
             let Some(mut values) = files.content(&path).and_then(|bytes| template.read(&bytes)) else { return };
             *seen.lock().unwrap() = Some(std::mem::replace(&mut values[key], value));
             rename_over(&files, &path, &template.print(&values));

@@ -52,6 +52,7 @@ struct State {
     /// So many more operations of the daemon go well.
     stops_after: Option<u64>,
     forgets_file_syncs: bool,
+    forgets_name_syncs: bool,
     violations: Vec<String>,
     ambush: Option<(String, Ambush)>,
 }
@@ -214,6 +215,7 @@ impl SimulatedFileSystem {
             operations: 0,
             stops_after: None,
             forgets_file_syncs: false,
+            forgets_name_syncs: false,
             violations: Vec::new(),
             ambush: None,
         };
@@ -247,6 +249,11 @@ impl SimulatedFileSystem {
         self.state().forgets_file_syncs = true;
     }
 
+    /// To show that tests notice: the daemon's syncs of directories do nothing any more.
+    pub(crate) fn forget_name_syncs(&self) {
+        self.state().forgets_name_syncs = true;
+    }
+
     /// The daemon ended and may begin anew: all that was done is there.
     pub(crate) fn restart_process(&self) {
         self.state().stops_after = None;
@@ -276,8 +283,8 @@ impl SimulatedFileSystem {
         }
     }
 
-    /// Calls this right before the daemon next puts something in place of this file, once.
-    pub(crate) fn before_exchange(&self, path: &str, call: impl FnOnce() + Send + 'static) {
+    /// Calls this right before the daemon next moves something to this name or away from it, once.
+    pub(crate) fn before_move(&self, path: &str, call: impl FnOnce() + Send + 'static) {
         self.state().ambush = Some((path.to_owned(), Box::new(call)));
     }
 
@@ -572,7 +579,7 @@ impl Directory for SimulatedDirectory {
 
     fn rename(&self, path: &str, new_path: &str, how: Rename) -> Result<(), FileError> {
         let (from, to) = (self.path(path), self.path(new_path));
-        let ambush = self.look_into(path)?.ambush.take_if(|(target, _)| *target == to);
+        let ambush = self.look_into(path)?.ambush.take_if(|(target, _)| *target == to || *target == from);
         if let Some((_, ambush)) = ambush {
             ambush();
         }
@@ -605,8 +612,10 @@ impl Directory for SimulatedDirectory {
     }
 
     fn sync_directory(&self, directory: &str) -> Result<(), FileError> {
-        drop(self.operate(directory)?);
-        self.file_system.sync_names();
+        let forgets = self.operate(directory)?.forgets_name_syncs;
+        if !forgets {
+            self.file_system.sync_names();
+        }
         Ok(())
     }
 }

@@ -87,7 +87,7 @@ fn put(host: &mut Host, data: &[u8]) {
     let editor = host.editor();
     let outcome = host.document.put(&rendered, &steps, "7331", PutType::Literal("integer"), &editor).unwrap();
     let PutOutcome::Written(written) = outcome else { return };
-    host.document.history().dot(&written.hash).unwrap();
+    host.wrote(written);
     let file = host.file();
     let front = data.iter().zip(&file).take_while(|(a, b)| a == b).count();
     let back = data[front..].iter().rev().zip(file[front..].iter().rev()).take_while(|(a, b)| a == b).count();

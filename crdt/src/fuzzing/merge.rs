@@ -54,7 +54,7 @@ impl Merge {
         fourth.receive(&in_other_order);
         fourth.receive(&in_order);
         let file = self.one.file();
-        for host in [&self.other, &third, &fourth] {
+        for host in [&mut self.other, &mut third, &mut fourth] {
             assert_eq!(host.file(), file, "hosts differ");
             assert_eq!(host.document.state(), self.one.document.state());
         }
@@ -108,7 +108,10 @@ fn resolve_all(host: &mut Host) {
         let Some(conflict) = conflicts.first() else { return };
         let chosen = &conflict.values[round % conflict.values.len()];
         match host.document.resolve(chosen, &rendered, &editor) {
-            Ok(_) => drop(host.file()),
+            Ok(written) => {
+                written.map(|written| host.wrote(written));
+                host.file();
+            }
             // A side that isn't valid alone: the next round takes another.
             Err(EditError::NoPlace(_)) => {}
             Err(error) => panic!("{error}"),

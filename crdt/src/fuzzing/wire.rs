@@ -40,7 +40,8 @@ pub fn change(data: &[u8]) {
     let (mut host, dependencies) = behind();
     let before = host.document.render();
     let dot = Dot { writer: frame.writer, sequence: frame.sequence };
-    let written = crate::document::Written { dot, hash: frame.hash, dependencies, change: chunk };
+    let written =
+        crate::document::Written { dot, hash: frame.hash, dependencies, change: chunk, registers: Vec::new() };
     let envelope = Host::new(1, "f/a.toml").sealed(written);
     match host.document.apply(&envelope) {
         Ok(_) => usable(&host.document),

@@ -175,7 +175,7 @@ impl Replica {
     fn touched(&mut self, registers: Vec<Register>) {
         self.shown.touch(registers);
         self.changes += 1;
-        if self.changes % 3 != 0 {
+        if !self.changes.is_multiple_of(3) {
             let conflicts = self.shown.conflicts(&self.document);
             let rendered = self.document.render();
             assert_eq!(*conflicts, conflict::conflicts(&self.document, &rendered));

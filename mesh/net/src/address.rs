@@ -61,7 +61,7 @@ impl FromStr for PeerAddress {
         let unbracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
         let host = unbracketed.unwrap_or(host);
         let is_v6 = host.parse::<std::net::Ipv6Addr>().is_ok();
-        if is_v6 != unbracketed.is_some() {
+        if is_v6 != unbracketed.is_some() || (!is_v6 && host.contains([':', '[', ']'])) {
             return fail("an IPv6 address, and only that, stands in brackets");
         }
         if host.is_empty() || host.chars().any(|c| c.is_whitespace() || c.is_control() || c == '/') {
@@ -96,8 +96,22 @@ mod tests {
 
     #[test]
     fn what_is_no_address_is_refused() {
-        for text in ["", "host", "host:", "host:0", "host:65536", ":1", "::1:7", "[host]:1", "[::1]", "a b:1", "a/b:1"]
-        {
+        for text in [
+            "",
+            "host",
+            "host:",
+            "host:0",
+            "host:65536",
+            ":1",
+            "::1:7",
+            "[host]:1",
+            "[::1]",
+            "a b:1",
+            "a/b:1",
+            "a:b:1",
+            "[a:1",
+            "fe80::1%eth0:1",
+        ] {
             assert!(text.parse::<PeerAddress>().is_err(), "{text:?}");
         }
     }

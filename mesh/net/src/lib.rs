@@ -14,6 +14,8 @@ mod connection;
 mod dial;
 pub mod environment;
 mod event;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 pub mod identity;
 pub mod join;
 pub mod limits;

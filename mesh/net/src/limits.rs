@@ -90,12 +90,15 @@ pub(crate) const REFUSALS_REMEMBERED: usize = 1_024;
 
 /// Joins served at once; more are told that the host is busy. A whole rack that joins at one command fits.
 pub(crate) const JOINS: usize = 64;
-/// Longest wait for a joiner's request, and for its taking the answer. It has nothing to compute.
+/// Longest wait for a joiner's request, and for its taking a refusal. It has nothing to compute.
 pub(crate) const JOIN_MESSAGE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longest wait for a joiner to take a certificate and the statements, which a slow path needs some round trips for. Who
+/// is given one has shown a right to it.
+pub(crate) const JOIN_DELIVERY_TIMEOUT: Duration = Duration::from_secs(30);
 /// Longest wait for the core's decision, which takes an fsync.
 pub(crate) const JOIN_DECISION_TIMEOUT: Duration = Duration::from_secs(20);
 /// Longest wait of a joiner for the answer: what the other side may take, and the way.
-pub(crate) const JOIN_ANSWER_TIMEOUT: Duration = Duration::from_secs(40);
+pub(crate) const JOIN_ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a joiner asks again where it was told that the host is busy.
 pub(crate) const JOIN_BUSY_PATIENCE: Duration = Duration::from_secs(20);
 /// Pause before that, jittered.

@@ -71,6 +71,10 @@ pub enum StartError {
     Tls(#[from] TlsError),
 }
 
+/// Why nothing came back, as far as one can tell.
+pub(crate) const NO_ANSWER: &str =
+    "no answer: the host is down, UDP is blocked, or the path carries no datagrams of 1,200 bytes";
+
 /// Starts networks.
 #[derive(Debug)]
 pub struct Network;
@@ -368,10 +372,7 @@ impl Shared {
                 }
                 None => unanswered(error.to_string()),
             }),
-            Err(_) => Err(unanswered(
-                "no answer: the host is down, UDP is blocked, or the path carries no datagrams of 1,200 bytes"
-                    .to_owned(),
-            )),
+            Err(_) => Err(unanswered(NO_ANSWER.to_owned())),
         }
     }
 

@@ -279,6 +279,7 @@ impl Engine {
             connected: session.is_some(),
             through: if session.is_some() { Vec::new() } else { self.peers.neighbours_of(node).collect() },
             in_step,
+            has_roster: session.is_some_and(|session| session.has_roster(self.roster.hash())),
             out_of_step_since,
             lag_changes: summary.filter(|_| !in_step).map_or(0, |summary| self.index.lag_of(summary)),
         }

@@ -11,6 +11,8 @@ mod context;
 mod effect;
 mod engine;
 mod event;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod index;
 mod ingest;
 pub mod message;

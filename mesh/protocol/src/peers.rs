@@ -48,6 +48,8 @@ pub struct Member {
     pub through: Vec<NodeId>,
     /// Whether what it said last to be durable there is exactly what is durable here.
     pub in_step: bool,
+    /// Whether it said last to hold the very roster that is held here.
+    pub has_roster: bool,
     /// Since when it isn't in step; `None` while it is or when it isn't connected.
     pub out_of_step_since: Option<Duration>,
     /// At least how many durable changes it lacks; exactly, if it holds none that this node doesn't.

@@ -12,6 +12,8 @@ mod answer;
 mod caller;
 mod connections;
 mod events;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod limits;
 mod membership;
 mod routes;

@@ -30,6 +30,26 @@ impl Core {
             (base.hash == Some(hash)).then_some(base)
         })
     }
+
+    /// The change by which this host took in a file with this hash as an edit of `base`, if it did so before: then the same
+    /// edit is found again in what a crash left.
+    pub(super) fn find_taken(&mut self, document: &DocumentId, base: &Base, hash: ContentHash) -> Option<Base> {
+        let ranges = self.durable.get(document)?.missing_in(&VersionVector::new());
+        let envelopes = self.store.changes(document, &ranges, usize::MAX).ok()?;
+        let mut ground = base.heads.clone();
+        ground.sort_unstable();
+        let own =
+            envelopes.iter().rev().take(SEARCHED_CHANGES).filter(|envelope| envelope.author == self.identity.node);
+        let on_base = own.filter_map(|envelope| {
+            let mut frame = change::check(envelope).ok()?;
+            frame.dependencies.sort_unstable();
+            (frame.dependencies == ground).then_some(vec![frame.hash])
+        });
+        let candidates: Vec<Heads> = on_base.collect();
+        let document = &self.documents.get(document).ok()?.document;
+        let bases = candidates.into_iter().map(|heads| Base::of(&document.render_at(&heads).into()));
+        bases.into_iter().find(|taken| taken.hash == Some(hash))
+    }
 }
 
 /// The heads of all states that a file may have shown, the newest last.

@@ -16,6 +16,8 @@ mod commits;
 mod documents;
 mod folders;
 mod former_bases;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod link;
 pub(crate) mod membership;
 mod outbox;

@@ -125,11 +125,13 @@ impl Core {
     fn take_replaced(&mut self, folder: &str, path: &str, hash: ContentHash) {
         let Ok(document) = DocumentId::new(&format!("{folder}/{path}")) else { return };
         let Some(slot) = self.folders.slot(&document) else { return };
-        if let Some(done) = slot.intents.iter().position(|intent| intent.hash == Some(hash)) {
-            let done = slot.intents.swap_remove(done);
-            slot.rebase(done);
-            self.dirty.insert(document);
-        }
+        let Some(done) = slot.intents.iter().position(|intent| intent.hash == Some(hash)) else { return };
+        // Those that came after it may have been carried out, too.
+        let later = slot.intents.split_off(done + 1);
+        let done = slot.intents.swap_remove(done);
+        slot.rebase(done);
+        slot.intents = later;
+        self.dirty.insert(document);
     }
 
     async fn take_save(&mut self, save: Save, kind: SaveKind) {
@@ -172,7 +174,14 @@ impl Core {
         {
             base = found;
         }
-        self.take_in(save, base, Some(LateCopy { folder, receipt })).await;
+        let copy = LateCopy { folder, receipt };
+        if let Some(taken) = self.find_taken(&save.document, &base, save.hash)
+            && let Some(slot) = self.folders.slot(&save.document)
+        {
+            slot.remember(taken);
+            return self.commits.push(Item { then: Then::ForgetCopy(copy), ..Item::default() });
+        }
+        self.take_in(save, base, Some(copy)).await;
     }
 
     /// A file that was there when the folder joined: the mesh wins, unless the folder is adopted.

@@ -6,10 +6,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use murmurate_crdt::id::DocumentId;
 use murmurate_crdt::render::Rendered;
+use murmurate_protocol::Event;
 
 use super::Core;
 use super::commits::{Item, Then};
-use super::documents::DueSnapshot;
+use super::documents::{DocumentError, DueSnapshot};
 use super::folders::{Base, Writing, slot_state};
 use crate::daemon::files::{ContentHash, FileCommand, Ticket, WriteFailure};
 
@@ -29,7 +30,13 @@ impl Core {
         while !self.commits.is_busy()
             && let Some(document) = self.dirty.pop_first()
         {
-            let Ok(loaded) = self.documents.get(&document) else { continue };
+            let loaded = match self.documents.get(&document) {
+                Ok(loaded) => loaded,
+                Err(error) => {
+                    self.freeze_unreadable(&document, &error).await;
+                    continue;
+                }
+            };
             let rendered = loaded.rendered();
             let conflicts = loaded.conflicts();
             match loaded.due_snapshot() {
@@ -47,6 +54,14 @@ impl Core {
             self.bring_in_step(&document, &rendered).await;
         }
         self.publish_converged();
+    }
+
+    /// A document that can't be read from the store is named, and left alone: what is on the disk is as much of it as there is.
+    async fn freeze_unreadable(&mut self, document: &DocumentId, error: &DocumentError) {
+        if !self.documents.frozen().contains_key(document) {
+            self.documents.freeze(document, error.to_string());
+            self.tell(Event::Frozen { document: document.clone() }).await;
+        }
     }
 
     async fn count_conflicts(&mut self, document: &DocumentId, count: usize) {

@@ -13,7 +13,7 @@ mod batch;
 mod directory;
 mod disk;
 mod error;
-mod log;
+pub(crate) mod log;
 mod record;
 #[cfg(test)]
 mod tests;

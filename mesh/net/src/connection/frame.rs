@@ -60,6 +60,12 @@ impl FrameDecoder {
         }
     }
 
+    /// How many bytes of an unfinished frame it holds.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(super) fn held(&self) -> usize {
+        self.header.len() + self.body.len()
+    }
+
     /// Whether the stream may end here.
     pub(super) fn is_between_frames(&self) -> bool {
         self.header.is_empty() && self.length.is_none()

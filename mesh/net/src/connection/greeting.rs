@@ -263,6 +263,14 @@ impl Greeting<'_> {
     }
 }
 
+/// Reads any bytes as a greeting; see [`crate::fuzzing`].
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) fn fuzzing_hello(body: &[u8]) {
+    let Ok(hello) = Hello::decode(body) else { return };
+    let again = Hello::decode(&hello.encode()[2..]);
+    assert!(again.is_ok_and(|again| (again.instance, again.is_connected) == (hello.instance, hello.is_connected)));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,6 +5,8 @@
 //! ```
 
 mod frame;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 pub(crate) mod greeting;
 mod queue;
 pub(crate) mod registry;

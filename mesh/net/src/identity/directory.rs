@@ -36,6 +36,7 @@ const CERTIFICATE_LABEL: &str = "CERTIFICATE";
 
 const SECRET_MODE: u32 = 0o600;
 const PUBLIC_MODE: u32 = 0o644;
+const DIRECTORY_MODE: u32 = 0o700;
 
 /// Why an identity couldn't be read or written. After an error while writing, what was there before still is.
 #[derive(Debug, thiserror::Error)]
@@ -204,7 +205,7 @@ pub fn save(directory: &Path, new: &NewDirectory<'_>) -> Result<(), DirectoryErr
     let staging = directory.with_extension("new");
     // What a crash left there was never used.
     ignore_missing(fs::remove_dir_all(&staging)).map_err(io("removing", &staging))?;
-    DirBuilder::new().recursive(true).mode(0o700).create(&staging).map_err(io("creating", &staging))?;
+    create_directory(&staging)?;
     let anchors = new.identity.anchors();
     write_key(&staging.join(NODE_KEY), new.identity.key())?;
     write_certificates(&staging.join(NODE_CERTIFICATE), new.identity.chain())?;
@@ -320,6 +321,18 @@ fn write(path: &Path, content: &[u8], mode: u32) -> Result<(), DirectoryError> {
     let mut file =
         OpenOptions::new().write(true).create_new(true).mode(mode).open(path).map_err(io("creating", path))?;
     file.write_all(content).and_then(|()| file.sync_all()).map_err(io("writing", path))
+}
+
+/// Creates a directory for its owner only, and those above that aren't there, so that they outlive a crash.
+fn create_directory(path: &Path) -> Result<(), DirectoryError> {
+    if path.as_os_str().is_empty() || path.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = path.parent() {
+        create_directory(parent)?;
+    }
+    DirBuilder::new().mode(DIRECTORY_MODE).create(path).map_err(io("creating", path))?;
+    sync_parent(path)
 }
 
 fn sync_directory(directory: &Path) -> Result<(), DirectoryError> {

@@ -19,7 +19,7 @@ use crate::close::{CloseCode, DisconnectReason, close};
 use crate::environment::Environment;
 use crate::identity::{Anchors, Identity};
 use crate::limits;
-use crate::network::Shared;
+use crate::network::{NO_ANSWER, Shared};
 use crate::race::{Way, find_ways, race};
 use crate::socket;
 use crate::tls::SERVER_NAME;
@@ -48,7 +48,7 @@ pub struct Renewed {
     pub statements: Vec<Vec<u8>>,
 }
 
-/// Redeems a ticket at its issuer, from a socket of its own. Takes under a minute.
+/// Redeems a ticket at its issuer, from a socket of its own. Waits about a minute at the longest, and 20 s more where the issuer is busy.
 ///
 /// # Errors
 /// See [`JoinError`]; nothing was changed here.
@@ -193,7 +193,7 @@ impl Asker<'_> {
                 Some(mismatch) => self.error_of(mismatch, &way),
                 None => unreachable(problem(&error)),
             }),
-            Err(_) => Err(unreachable("no answer".to_owned())),
+            Err(_) => Err(unreachable(NO_ANSWER.to_owned())),
         }
     }
 
@@ -273,7 +273,7 @@ fn most_telling(errors: Vec<JoinError>) -> JoinError {
 
 fn problem(error: &ConnectionError) -> String {
     match error {
-        ConnectionError::TimedOut => "no answer".to_owned(),
+        ConnectionError::TimedOut => NO_ANSWER.to_owned(),
         error => DisconnectReason::from(error.clone()).to_string(),
     }
 }

@@ -106,7 +106,7 @@ impl Request {
         Ok(request)
     }
 
-    fn decode_body(body: &[u8]) -> Result<Self, DecodeError> {
+    pub(super) fn decode_body(body: &[u8]) -> Result<Self, DecodeError> {
         let mut decoder = Decoder::new(body);
         if decoder.u8("version")? != VERSION {
             return Err(invalid("version", "not 1"));

@@ -10,6 +10,8 @@
 
 mod client;
 mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod message;
 mod refusal;
 mod request;

@@ -90,9 +90,8 @@ async fn converse(shared: &Shared, connection: &Connection, from: SocketAddr) ->
         connection.closed().await;
         Ok(())
     };
-    timeout(limits::JOIN_MESSAGE_TIMEOUT, deliver)
-        .await
-        .unwrap_or_else(|_| Err(Broken::slow("the answer wasn't taken")))
+    let patience = if answer.is_ok() { limits::JOIN_DELIVERY_TIMEOUT } else { limits::JOIN_MESSAGE_TIMEOUT };
+    timeout(patience, deliver).await.unwrap_or_else(|_| Err(Broken::slow("the answer wasn't taken")))
 }
 
 async fn receive(

@@ -1,6 +1,7 @@
 //! A host with nothing but a ticket becomes a member, and whoever has no right to, doesn't.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use murmurate_crdt::id::{MeshId, NodeId};
 use murmurate_net::environment::Random;
@@ -12,6 +13,7 @@ use tokio::net::UdpSocket;
 use tokio::time::timeout;
 
 use crate::issuing::{IssuingNode, redeem, redeem_as};
+use crate::relay::Relay;
 use crate::rogue::Rogue;
 use crate::support::{DAY_MS, DEADLINE, Mesh, NOW_MS, Node, environment, key, loopback};
 
@@ -33,6 +35,37 @@ async fn a_ticket_makes_a_host_a_member() {
     let node = Node::start(identity);
     node.handle.set_peers(vec![issuer.address().into()]);
     node.until("connected", |said| (crate::support::changes(said, &issuer.id).0 > 0).then_some(())).await;
+}
+
+/// A ticket whose only address is that of a relay to the issuer.
+fn over(relay: &Relay, ticket: &Ticket) -> Ticket {
+    Ticket { addresses: vec![relay.address.into()], ..ticket.clone() }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slow_path_that_carries_only_the_smallest_datagrams_is_enough_to_join() {
+    let mesh = Mesh::new(1, 1);
+    let issuer = IssuingNode::start(&mesh, 1);
+    issuer.known().statements = vec![vec![7; 1_000]; 20];
+    let relay = Relay::start_slow(issuer.handle.local_address().unwrap(), Duration::from_millis(300)).await;
+    relay.lose_above(1_200);
+    let joined = redeem(&over(&relay, &issuer.ticket(1, 1)), 7).await.unwrap();
+    assert_eq!(joined.statements.len(), 20);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flood_of_joins_that_never_finish_keeps_nobody_from_joining() {
+    let mesh = Mesh::new(1, 1);
+    let issuer = IssuingNode::start(&mesh, 1);
+    let address = issuer.handle.local_address().unwrap();
+    // Answers never come back, as with forged source addresses.
+    let relay = Relay::start(address).await;
+    relay.cut(false, true);
+    let rogue = Rogue::new(None, JOIN);
+    let flood: Vec<_> = (0..400).map(|_| rogue.dial(relay.address)).collect();
+    relay.saw_retry().await;
+    redeem(&issuer.ticket(1, 1), 7).await.unwrap();
+    drop(flood);
 }
 
 /// What is said to a person who can't join.

@@ -1,6 +1,7 @@
 //! The set of statements that count.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::OnceLock;
 
 use murmurate_crdt::id::{MeshId, NodeId};
@@ -176,10 +177,13 @@ impl Roster {
     }
 
     /// Statements with a digest above `after`, in rising order; those about `nodes` only, if any is named.
-    pub fn after<'a>(&'a self, after: Hash, nodes: &'a [NodeId]) -> impl Iterator<Item = &'a Statement> + 'a {
-        use std::ops::Bound::{Excluded, Unbounded};
-        let range = self.statements.range((Excluded(after), Unbounded)).map(|(_, statement)| statement);
-        range.filter(move |statement| nodes.is_empty() || nodes.contains(&statement.node()))
+    pub fn after<'a>(&'a self, after: Hash, nodes: &[NodeId]) -> Box<dyn Iterator<Item = &'a Statement> + 'a> {
+        if nodes.is_empty() {
+            return Box::new(self.statements.range((Excluded(after), Unbounded)).map(|(_, statement)| statement));
+        }
+        let about = |&node: &NodeId| self.latest.range((node, 0)..=(node, u8::MAX)).map(|(_, &digest)| digest);
+        let digests: BTreeSet<Hash> = nodes.iter().flat_map(about).filter(|&digest| digest > after).collect();
+        Box::new(digests.into_iter().filter_map(|digest| self.statements.get(&digest)))
     }
 }
 

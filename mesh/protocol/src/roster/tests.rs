@@ -310,6 +310,22 @@ fn a_statement_of_a_kind_to_come_is_verified_kept_replaced_and_passed_on() {
 }
 
 #[test]
+fn statements_are_given_page_by_page_and_about_some_nodes_only() {
+    let mut roster = roster();
+    for fact in [admit(MEMBER, "a", 1), renew(MEMBER, 1, 1), revoke(MEMBER, ""), admit(ISSUER, "b", 1), make_issuer()] {
+        roster.insert(state(&fact)).unwrap();
+    }
+    for (nodes, expected) in [(&[][..], 5), (&[node(MEMBER)], 3), (&[node(ISSUER), node(ISSUER)], 2), (&[node(9)], 0)] {
+        let mut digests: Vec<_> = roster.after(EMPTY, nodes).map(Statement::digest).collect();
+        assert!(digests.len() == expected && digests.is_sorted());
+        while !digests.is_empty() {
+            let after = digests.remove(0);
+            assert!(roster.after(after, nodes).map(Statement::digest).eq(digests.iter().copied()));
+        }
+    }
+}
+
+#[test]
 fn bad_layouts_are_refused() {
     let admission = |node: NodeId| {
         let payload = [&key(MEMBER).verifying_key().as_bytes()[..], &[1, b'a']].concat();

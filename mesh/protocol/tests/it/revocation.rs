@@ -34,6 +34,13 @@ fn a_new_statement_is_known_to_all_at_once_and_crosses_no_link_twice() {
         mesh.tell([(0, Event::Statement(common::own(0, 1, false)))]);
         assert!(mesh.hosts.iter().all(|host| host.engine.roster().own(node(0)).is_some()));
         assert_eq!(pushes_of_statements(&mesh), expected);
+        let all_say_so = |mesh: &Mesh| {
+            let members = mesh.hosts.iter().flat_map(|host| host.engine.members(Duration::from_millis(mesh.now_ms)));
+            members.filter(|member| member.connected).all(|member| member.has_roster)
+        };
+        assert!(!all_say_so(&mesh));
+        mesh.advance(200);
+        assert!(all_say_so(&mesh));
         mesh.advance(10_000);
         assert_eq!(pushes_of_statements(&mesh), expected, "and nothing has to be repaired");
     }

@@ -12,16 +12,10 @@ use super::issuing::Issued;
 impl Core {
     /// Answers a joiner or a member that renews, as soon as what is given is durable.
     pub(in crate::daemon::core) async fn take_join(&mut self, request: JoinRequest, reply: JoinReply) {
-        let (name, from) = (request.name.clone(), request.from);
+        // The network logs what came of it, and how often a stranger may fill the log.
         match self.grant(&request) {
-            Ok((issued, states)) => {
-                tracing::info!(%name, %from, "a certificate is given");
-                self.hand_out(issued, states, reply).await;
-            }
-            Err(refusal) => {
-                tracing::warn!(%name, %from, ?refusal, "a certificate is refused");
-                reply.refuse(refusal);
-            }
+            Ok((issued, states)) => self.hand_out(issued, states, reply).await,
+            Err(refusal) => reply.refuse(refusal),
         }
     }
 
@@ -38,6 +32,11 @@ impl Core {
         }
         let now_ms = self.environment.wall_ms();
         let node = request.node_id();
+        // Who has no ticket isn't told anything about the mesh.
+        let ticket = self.membership.tickets.get_mut(id).ok_or(JoinRefusal::UnknownTicket)?;
+        if !request.proves(&ticket.secret) {
+            return Err(JoinRefusal::WrongSecret);
+        }
         if self.engine.roster().revocation(node).is_some() {
             return Err(JoinRefusal::Revoked);
         }
@@ -45,9 +44,6 @@ impl Core {
             return Err(JoinRefusal::NameTaken);
         }
         let ticket = self.membership.tickets.get_mut(id).ok_or(JoinRefusal::UnknownTicket)?;
-        if !request.proves(&ticket.secret) {
-            return Err(JoinRefusal::WrongSecret);
-        }
         ticket.redeem(request.public_key, &request.name, now_ms)?;
         let used = ticket.entry();
         Ok((self.admit(&request.public_key, &request.name)?, vec![used]))

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use murmurate_client::types::{ApiError, ErrorCode, Left, V1};
-use murmurate_protocol::{Event, MemberState};
+use murmurate_protocol::{Event, Member, MemberState};
 
 use super::super::Core;
 use crate::daemon::request::Reply;
@@ -57,11 +57,12 @@ impl Core {
         let Some(leaving) = &self.membership.leaving else { return };
         let members = self.engine.members(now);
         let connected = members.iter().filter(|member| member.state == MemberState::Alive && member.connected);
-        let all_know = connected.clone().all(|member| member.in_step) && self.commits.is_idle();
+        let knows = |member: &Member| member.in_step && member.has_roster;
+        let all_know = connected.clone().all(knows) && self.commits.is_idle();
         if !all_know && now < leaving.until {
             return;
         }
-        let told = connected.filter(|member| member.in_step).count() as u64;
+        let told = connected.filter(|member| knows(member)).count() as u64;
         if let Some(Leaving { reply, .. }) = self.membership.leaving.take() {
             self.ended = Some(Ended::Left { reply, told });
         }

@@ -16,7 +16,7 @@ mod issuing;
 mod leaving;
 mod renewal;
 mod statements;
-mod tickets;
+pub(crate) mod tickets;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

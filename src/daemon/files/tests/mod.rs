@@ -3,6 +3,7 @@
 mod bench;
 mod crashes;
 mod deletes;
+mod power_cuts;
 mod races;
 mod reading;
 mod service;

@@ -13,6 +13,8 @@ mod bodies;
 mod checksum;
 mod frame;
 mod frame_reader;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod index;
 mod interner;
 mod item;

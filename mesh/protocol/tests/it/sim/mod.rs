@@ -55,49 +55,49 @@ fn check(scenario: Scenario) {
     }
 }
 
-fn seeds(offset: u64) -> impl Iterator<Item = u64> {
-    let count = std::env::var("SIM_SEEDS").ok().and_then(|count| count.parse().ok()).unwrap_or(100u64);
+fn seeds(offset: u64, usual_count: u64) -> impl Iterator<Item = u64> {
+    let count = std::env::var("SIM_SEEDS").ok().and_then(|count| count.parse().ok()).unwrap_or(usual_count);
     (offset..count).step_by(4)
 }
 
 #[test]
 fn simulated_worlds_keep_their_invariants_0() {
-    seeds(0).for_each(run);
+    seeds(0, 100).for_each(run);
 }
 
 #[test]
 fn simulated_worlds_keep_their_invariants_1() {
-    seeds(1).for_each(run);
+    seeds(1, 100).for_each(run);
 }
 
 #[test]
 fn simulated_worlds_keep_their_invariants_2() {
-    seeds(2).for_each(run);
+    seeds(2, 100).for_each(run);
 }
 
 #[test]
 fn simulated_worlds_keep_their_invariants_3() {
-    seeds(3).for_each(run);
+    seeds(3, 100).for_each(run);
 }
 
 #[test]
 fn a_stolen_node_brings_nothing_in_and_cuts_no_history_0() {
-    seeds(0).for_each(run_with_thief);
+    seeds(0, 40).for_each(run_with_thief);
 }
 
 #[test]
 fn a_stolen_node_brings_nothing_in_and_cuts_no_history_1() {
-    seeds(1).for_each(run_with_thief);
+    seeds(1, 40).for_each(run_with_thief);
 }
 
 #[test]
 fn a_stolen_node_brings_nothing_in_and_cuts_no_history_2() {
-    seeds(2).for_each(run_with_thief);
+    seeds(2, 40).for_each(run_with_thief);
 }
 
 #[test]
 fn a_stolen_node_brings_nothing_in_and_cuts_no_history_3() {
-    seeds(3).for_each(run_with_thief);
+    seeds(3, 40).for_each(run_with_thief);
 }
 
 fn seed_to_replay() -> u64 {

@@ -251,7 +251,8 @@ impl World {
     fn commit(&mut self, number: u8) {
         let host = self.host(number);
         let is_busy = !host.committing.is_empty() || !host.committing_roster.is_empty();
-        if !is_busy && !(host.pending.is_empty() && host.pending_roster.is_empty()) {
+        let has_work = !host.pending.is_empty() || !host.pending_roster.is_empty();
+        if has_work && !is_busy {
             host.committing = std::mem::take(&mut host.pending);
             host.committing_roster = std::mem::take(&mut host.pending_roster);
             let life = host.life;
