@@ -37,11 +37,14 @@ pub(super) async fn measure(bed: &Bed) -> Result<Vec<Row>, Stop> {
         dirs.push(bed.scratch.keep(host).await?);
     }
     let (sender, mut notices) = mpsc::channel(NOTICES);
-    let mut watcher = notify::recommended_watcher(move |_| {
-        // Where so many wait already, the folders are looked at anyway.
-        let _ = sender.try_send(());
-    })
-    .map_err(|error| watch_error(&error))?;
+    let notice = move |event: notify::Result<notify::Event>| {
+        // Looking at a file is an event too; to look at it again for that would never end.
+        if event.is_ok_and(|event| !event.kind.is_access()) {
+            // Where so many wait already, the folders are looked at anyway.
+            let _ = sender.try_send(());
+        }
+    };
+    let mut watcher = notify::recommended_watcher(notice).map_err(|error| watch_error(&error))?;
     for dir in &dirs[1..] {
         watcher.watch(dir, RecursiveMode::NonRecursive).map_err(|error| watch_error(&error))?;
     }
