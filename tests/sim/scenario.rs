@@ -53,6 +53,25 @@ pub(crate) fn run(seed: u64) -> World {
     world
 }
 
+/// A world in which people write over a bad network, and no machine stops: for comparing two runs of it.
+pub(crate) fn run_without_stops(seed: u64) -> World {
+    let mut world = World::new(seed, 3, longest_delay(seed));
+    world.set_up();
+    draw_conditions(&mut world);
+    for _ in 0..60 {
+        let machine = world.below(world.machines.len());
+        match world.below(3) {
+            0 => world.put(machine),
+            1 => world.save(machine),
+            _ => world.ambush(machine),
+        }
+        let pause = world.below(PAUSE_MS);
+        world.run_for(Duration::from_millis(pause as u64));
+    }
+    invariants::check_all_along(&world);
+    world
+}
+
 fn longest_delay(seed: u64) -> Duration {
     Duration::from_millis([2, 20, 20, 200][usize::try_from(seed / 4 % 4).unwrap()])
 }
