@@ -76,6 +76,9 @@ impl Mesh {
 
     async fn down(&mut self, index: usize) {
         self.hosts[index].daemon.take().unwrap().shut_down().await;
+        // A dial that was cut short keeps the socket for some round trips more.
+        let address = self.hosts[index].config.listen;
+        wait_for(|| std::net::UdpSocket::bind(address).is_ok(), || format!("{address} is in use")).await;
     }
 
     fn daemon(&self, index: usize) -> &Daemon {
