@@ -4,6 +4,7 @@ pub mod cli;
 pub mod daemon;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
+pub mod host_facts;
 pub mod paths;
 pub mod settings;
 

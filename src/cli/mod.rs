@@ -8,10 +8,13 @@
 
 mod ask;
 mod bench;
+mod completions;
 mod conflicts;
 mod context;
+mod debug;
 mod del;
 mod dev;
+mod doctor;
 mod failure;
 mod folder;
 mod get;
@@ -22,6 +25,7 @@ mod join;
 mod keys;
 mod leave;
 mod ls;
+mod man;
 mod members;
 mod node;
 mod paths;
@@ -116,6 +120,15 @@ enum Command {
     Resolve(resolve::Resolve),
     /// Wait for the mesh
     Wait(wait::Wait),
+    /// Check this host: a line for each thing that must be right, with its fix
+    Doctor(doctor::Doctor),
+    /// Look into the daemon: its log, and what a bug report needs
+    #[command(subcommand)]
+    Debug(debug::Debug),
+    /// Print a shell's completion script
+    Completions(completions::Completions),
+    /// Print or write the manual pages
+    Man(man::Man),
     /// Print every path that is used, with its source
     Paths(paths::Paths),
     /// Print the version
@@ -182,6 +195,10 @@ async fn carry_out(command: Command, flags: &ClientFlags, context: &Context) -> 
         Command::Conflicts(verb) => verb.run(context).await,
         Command::Resolve(verb) => verb.run(context).await,
         Command::Wait(verb) => verb.run(context).await,
+        Command::Doctor(verb) => verb.run(context).await,
+        Command::Debug(verb) => verb.run(context).await,
+        Command::Completions(verb) => verb.run(context),
+        Command::Man(verb) => verb.run(context),
         Command::Paths(verb) => verb.run(context),
         Command::Version(verb) => verb.run(context),
         Command::Bench(verb) => verb.run(context).await,

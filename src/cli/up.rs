@@ -24,7 +24,7 @@ impl Up {
             die_with(parent)?;
         }
         let flags = self.host.with_socket(socket);
-        daemon::run(&Settings::load(&flags, &Surroundings::of_this_process())?)
+        daemon::run(|| Settings::load(&flags, &Surroundings::of_this_process()))
     }
 }
 

@@ -4,15 +4,19 @@ pub mod api;
 pub(crate) mod core;
 pub mod files;
 pub mod founding;
+mod heartbeat;
+mod log;
 mod platform;
 pub mod request;
 mod run;
 mod serve;
+mod service_manager;
 pub mod store;
 #[cfg(test)]
 mod tests;
 mod throwaway;
 
+pub use log::Log;
 pub use platform::{Platform, SystemPlatform};
 pub use run::{Daemon, DaemonConfig, DaemonError};
 pub use serve::run;

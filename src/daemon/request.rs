@@ -6,10 +6,12 @@
 //!          └────────────── oneshot reply / events / converged ─────┘
 //! ```
 
+use std::path::PathBuf;
+
 use murmurate_client::types::{
     AddFolder, AddIssuer, ApiError, Choice, ConflictPart, Conflicts, Converged, Counters, CreateTicket, Deleted,
     Documents, Entry, ErrorCode, Event, File, FolderAdded, FolderConfirmed, FolderRemoved, FolderStatus, Folders,
-    IssuerAdded, KeyStatus, Keys, Left, Members, Node, NodeRevoked, PutResult, Resolved, RevokeNode, Status,
+    IssuerAdded, KeyStatus, Keys, Left, Members, Node, NodeRevoked, PathFacts, PutResult, Resolved, RevokeNode, Status,
     TicketCreated, TicketRevoked, Tickets, ValueType,
 };
 use tokio::sync::{mpsc, oneshot, watch};
@@ -37,10 +39,42 @@ pub struct Caller {
     pub uid: u32,
 }
 
+/// How this host fares, as shortly as can be.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Pulse {
+    /// Hosts that answer, this one included.
+    pub alive: u64,
+    /// All hosts that haven't left.
+    pub hosts: u64,
+    /// Open conflicts.
+    pub conflicts: u64,
+    /// Why nothing is written, while that is so.
+    pub problem: Option<String>,
+}
+
+/// What only the core knows of what `doctor` looks at.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CoreFacts {
+    /// The data directory.
+    pub data_dir: PathBuf,
+    /// The ways to the connected hosts.
+    pub paths: Vec<PathFacts>,
+}
+
 /// One operation of the local API. Addresses are `DOC#KEY` or `DOC`, as the user gave them; prefixes are beginnings
 /// of addresses, and an empty one fits all.
 #[derive(Debug)]
 pub enum Request {
+    /// Whether the core works, and in a few words how: costs next to nothing.
+    Pulse {
+        /// Where the answer goes.
+        reply: Reply<Pulse>,
+    },
+    /// What only the core knows of what `doctor` looks at.
+    Facts {
+        /// Where the answer goes.
+        reply: Reply<CoreFacts>,
+    },
     /// How this host fares.
     Status {
         /// Where the answer goes.

@@ -1,40 +1,29 @@
 //! The daemon as a process: from its settings to the signal that ends it.
 
-use std::io;
+use std::io::{self, IsTerminal};
+use std::sync::Arc;
 
 use murmurate_client::types::{ApiError, ErrorCode};
 use murmurate_net::{Environment, StartError};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::service_manager::ServiceManager;
 use super::store::StoreError;
-use super::{Daemon, DaemonConfig, DaemonError, api};
-use crate::settings::{Setting, Settings};
+use super::{Daemon, DaemonConfig, DaemonError, Log, api, heartbeat};
+use crate::settings::{Setting, Settings, Surroundings};
 
-/// Runs the daemon until SIGTERM or SIGINT, with its log on stderr.
+/// Runs the daemon until SIGTERM or SIGINT, with its log on stderr. `load` reads its settings: now, and again at SIGHUP.
 ///
 /// # Errors
 /// When it can't start, or its core ends by itself.
-pub fn run(settings: &Settings) -> Result<(), ApiError> {
-    start_log(settings)?;
+pub fn run(load: impl Fn() -> Result<Settings, ApiError>) -> Result<(), ApiError> {
+    let settings = load()?;
+    let log = Log::start(&settings.log)?;
     raise_file_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| failed("start the daemon's threads", &error))?;
-    runtime.block_on(serve(settings))
-}
-
-fn start_log(settings: &Settings) -> Result<(), ApiError> {
-    let filter = EnvFilter::try_new(&settings.log.value).map_err(|error| {
-        ApiError::new(
-            ErrorCode::BadSetting,
-            format!("use the log filter `{}` (from {})", settings.log.value, settings.log.source),
-            error.to_string(),
-            "write a level, like `info`, or a filter, like `info,murmurate_net=debug`",
-        )
-    })?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(false);
-    log.try_init().map_err(|error| ApiError::internal("start the log", error.to_string()))
+    runtime.block_on(serve(&settings, &log, &load))
 }
 
 /// Connections, watched directories and the store need more files than the 1,024 that a process may have open at first.
@@ -45,9 +34,9 @@ fn raise_file_limit() {
     }
 }
 
-async fn serve(settings: &Settings) -> Result<(), ApiError> {
-    let mut terminate = signal(SignalKind::terminate()).map_err(|error| failed("listen for signals", &error))?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| failed("listen for signals", &error))?;
+async fn serve(settings: &Settings, log: &Log, load: &impl Fn() -> Result<Settings, ApiError>) -> Result<(), ApiError> {
+    let mut signals = Signals::listen().map_err(|error| failed("listen for signals", &error))?;
+    let manager = Arc::new(ServiceManager::of(&Surroundings::of_this_process()));
     let socket = api::bind(&settings.socket.value)?;
     let config = DaemonConfig {
         data_dir: settings.data_dir.value.clone(),
@@ -68,13 +57,20 @@ async fn serve(settings: &Settings) -> Result<(), ApiError> {
     let core = daemon.core.clone();
     let (ending, mut ended) = tokio::sync::watch::channel(false);
     let stop = async move { drop(ended.wait_for(|&ended| ended).await) };
-    let serving = tokio::spawn(api::serve(socket, core.clone(), stop));
-    let by_itself = tokio::select! {
-        _ = terminate.recv() => false,
-        _ = interrupt.recv() => false,
-        () = core.gone() => true,
+    let serving = tokio::spawn(api::serve(socket, core.clone(), log.clone(), stop));
+    let beating = tokio::spawn(heartbeat::run(Arc::clone(&manager), core.clone()));
+    let by_itself = loop {
+        tokio::select! {
+            wish = signals.next() => match wish {
+                Wish::End => break false,
+                Wish::Reload => reload(&manager, log, load),
+            },
+            () = core.gone() => break true,
+        }
     };
     tracing::info!("the daemon is ending");
+    beating.abort();
+    manager.stopping();
     let _ = ending.send(true);
     let ended_well = daemon.shut_down().await;
     if let Err(error) = serving.await {
@@ -92,6 +88,53 @@ fn warn_of_another_name(settings: &Settings, name: &str) {
     if value != name && !source.starts_with("default") {
         tracing::warn!(%name, "this host joined with its name, and `{value}` (from {source}) isn't used");
     }
+}
+
+/// What a signal asks for.
+enum Wish {
+    End,
+    Reload,
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+    /// A closed terminal ends what was started on it.
+    on_terminal: bool,
+}
+
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+            on_terminal: io::stderr().is_terminal(),
+        })
+    }
+
+    async fn next(&mut self) -> Wish {
+        tokio::select! {
+            _ = self.terminate.recv() => Wish::End,
+            _ = self.interrupt.recv() => Wish::End,
+            _ = self.hangup.recv() => if self.on_terminal { Wish::End } else { Wish::Reload },
+        }
+    }
+}
+
+/// Reads the settings again. Only what is logged can change while the daemon runs.
+fn reload(manager: &ServiceManager, log: &Log, load: &impl Fn() -> Result<Settings, ApiError>) {
+    manager.reloading();
+    let reset = load().and_then(|settings| {
+        log.reset(&settings.log.value)?;
+        Ok(settings.log.value)
+    });
+    match reset {
+        Ok(filter) => tracing::info!(%filter, "the log filter was read again; other settings need a new start"),
+        Err(error) => tracing::error!(%error, "the settings can't be read again; nothing was changed"),
+    }
+    manager.ready();
 }
 
 fn failed(what: &str, error: &io::Error) -> ApiError {

@@ -8,6 +8,7 @@
 mod harness;
 
 mod bench;
+mod care;
 mod certificates;
 mod cli;
 mod crash;
@@ -20,4 +21,5 @@ mod partition;
 mod readers;
 mod restart;
 mod rough;
+mod service;
 mod soak;

@@ -34,6 +34,11 @@ pub(crate) fn run(seed: u64) -> World {
             invariants::check_all_along(&world);
         }
     }
+    finish(world, seed)
+}
+
+/// Heals everything, and checks every promise.
+fn finish(mut world: World, seed: u64) -> World {
     heal(&mut world);
     let took = invariants::progress::check(&mut world);
     invariants::p2_convergence::check(&mut world);
@@ -50,6 +55,30 @@ pub(crate) fn run(seed: u64) -> World {
         let (machines, writes) = (world.machines.len(), world.history.all().len());
         eprintln!("seed {seed}: {machines} machines, {writes} writes, in step {took:?} after all was healed");
     }
+    world
+}
+
+/// A world in which people write over a bad network and no machine stops, and every promise is checked.
+pub(crate) fn run_without_stops(seed: u64) -> World {
+    finish(write_without_stops(seed), seed)
+}
+
+/// The same without the end, for comparing two runs of it.
+pub(crate) fn write_without_stops(seed: u64) -> World {
+    let mut world = World::new(seed, 3, longest_delay(seed));
+    world.set_up();
+    draw_conditions(&mut world);
+    for _ in 0..60 {
+        let machine = world.below(world.machines.len());
+        match world.below(3) {
+            0 => world.put(machine),
+            1 => world.save(machine),
+            _ => world.ambush(machine),
+        }
+        let pause = world.below(PAUSE_MS);
+        world.run_for(Duration::from_millis(pause as u64));
+    }
+    invariants::check_all_along(&world);
     world
 }
 

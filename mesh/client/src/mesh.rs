@@ -13,10 +13,10 @@ use crate::connection::{Answer, Call, Connections, bad_answer};
 use crate::limits::{ANSWER_DEADLINE, WAIT_GRACE};
 use crate::socket::default_socket;
 use crate::types::{
-    AddFolder, AddIssuer, ApiError, Conflicts, Converged, Counters, CreateTicket, Deleted, Documents, Entry, File,
-    FolderAdded, FolderConfirmed, FolderRemoved, FolderStatus, Folders, IssuerAdded, Key, KeyStatus, Keys, Left,
-    Members, Node, NodeRevoked, PutResult, PutValue, ResolveConflict, Resolved, RevokeNode, Status, TicketCreated,
-    TicketRevoked, Tickets, Version,
+    AddFolder, AddIssuer, ApiError, Conflicts, Converged, Counters, CreateTicket, Deleted, Documents, Entry, Facts,
+    File, FolderAdded, FolderConfirmed, FolderRemoved, FolderStatus, Folders, IssuerAdded, Key, KeyStatus, Keys, Left,
+    LogFilter, LogLines, Members, Node, NodeRevoked, PutResult, PutValue, ResolveConflict, Resolved, RevokeNode,
+    SetLogFilter, Status, TicketCreated, TicketRevoked, Tickets, Version,
 };
 use crate::watch::WatchRequest;
 
@@ -290,6 +290,38 @@ impl Mesh {
         let parameters = [("condition", "converged"), ("timeout_ms", timeout_ms.as_str())];
         let call = call(Method::GET, "/v1/wait", &parameters, Bytes::new());
         parse(&call, self.connections.call(call.clone(), limit.saturating_add(WAIT_GRACE)).await?)
+    }
+
+    /// What the daemon finds on its host and knows of its mesh; takes as long as some durable writes.
+    ///
+    /// # Errors
+    /// See [`Mesh`].
+    pub async fn facts(&self) -> Result<Facts, ApiError> {
+        self.read("/v1/facts", &[]).await
+    }
+
+    /// What the daemon logs.
+    ///
+    /// # Errors
+    /// See [`Mesh`].
+    pub async fn log_filter(&self) -> Result<LogFilter, ApiError> {
+        self.read("/v1/log", &[]).await
+    }
+
+    /// Makes the daemon log something else until it ends.
+    ///
+    /// # Errors
+    /// See [`Mesh`]; when the filter makes no sense.
+    pub async fn set_log_filter(&self, filter: &str) -> Result<LogFilter, ApiError> {
+        self.write(Method::PUT, "/v1/log", &[], &SetLogFilter { filter: filter.to_owned() }).await
+    }
+
+    /// The last lines of the daemon's log.
+    ///
+    /// # Errors
+    /// See [`Mesh`].
+    pub async fn log_lines(&self) -> Result<LogLines, ApiError> {
+        self.read("/v1/log/lines", &[]).await
     }
 
     /// The events of the keys whose addresses begin so; see [`WatchRequest`].

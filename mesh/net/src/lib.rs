@@ -31,7 +31,7 @@ mod transport;
 pub use address::PeerAddress;
 pub use class::Class;
 pub use close::DisconnectReason;
-pub use connection::SendOutcome;
+pub use connection::{PathStats, SendOutcome};
 pub use environment::Environment;
 pub use event::{NetworkEvent, NetworkEvents};
 pub use identity::{Anchors, Authority, Identity, Issuer};

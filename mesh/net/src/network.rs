@@ -28,7 +28,7 @@ use crate::class::Class;
 use crate::close::{CloseCode, DisconnectReason, close};
 use crate::connection::greeting::{Greeting, GreetingError, Instance};
 use crate::connection::registry::Registry;
-use crate::connection::{self, SendOutcome};
+use crate::connection::{self, PathStats, SendOutcome};
 use crate::dial::{self, Dialled};
 use crate::environment::Environment;
 use crate::event::{EventSender, NetworkEvent, NetworkEvents, channel};
@@ -223,6 +223,12 @@ impl NetworkHandle {
     #[must_use]
     pub fn connected(&self) -> Vec<NodeId> {
         self.shared.registry.all().into_iter().map(|(peer, _)| peer).collect()
+    }
+
+    /// How the way to each connected peer is, in the order of node ids.
+    #[must_use]
+    pub fn paths(&self) -> Vec<PathStats> {
+        self.shared.registry.paths()
     }
 
     /// What went over the connections that are open now.

@@ -97,12 +97,14 @@ fn spawn(host: &Host, namespace: Option<&str>) -> std::io::Result<Child> {
     };
     command.arg("up").arg("--settings").arg(host.settings());
     command.arg("--die-with-parent").arg(std::process::id().to_string());
-    // Variables that set something for this command would set it for all daemons alike.
+    // Variables that set something for this command would set it for all daemons alike. And a service manager waits for
+    // this command, not for its daemons.
     for (name, _) in env::vars_os() {
         if name.to_string_lossy().starts_with("MURMURATE_") {
             command.env_remove(name);
         }
     }
+    command.env_remove("NOTIFY_SOCKET").env_remove("WATCHDOG_USEC").env_remove("WATCHDOG_PID");
     // A process group of its own: Ctrl-C reaches it through this command, which ends all in order.
     command.process_group(0).kill_on_drop(true);
     command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn()

@@ -1,15 +1,13 @@
 //! Any request to the router, over a core that is about to end: an answer in JSON, with a code that clients know.
 
-use std::sync::Arc;
-
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use http_body_util::BodyExt;
 use murmurate_client::types::{Converged, ErrorCode, ErrorReply};
-use tokio::sync::Semaphore;
 use tower_service::Service;
 
-use super::{Api, limits, routes};
+use super::{Api, routes};
+use crate::daemon::Log;
 use crate::daemon::request::{Caller, door};
 
 /// What stands between a request's head and its body.
@@ -30,7 +28,7 @@ pub fn request(data: &[u8]) {
 
 async fn answer(request: Request<Body>) -> (StatusCode, Vec<u8>) {
     let (core, mut end) = door(Converged::of(Vec::new()));
-    let api = Api { core, watches: Arc::new(Semaphore::new(limits::WATCHES)) };
+    let api = Api::new(core, Log::detached("off"));
     // Each request is dropped, which is how one ends that a core can't answer any more.
     let core = tokio::spawn(async move { while end.requests.recv().await.is_some() {} });
     let Ok(response) = routes::router(api).call(request).await;

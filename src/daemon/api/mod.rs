@@ -12,6 +12,7 @@ mod answer;
 mod caller;
 mod connections;
 mod events;
+mod facts;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
 mod limits;
@@ -28,6 +29,7 @@ use std::sync::Arc;
 use murmurate_client::types::ApiError;
 use tokio::sync::Semaphore;
 
+use crate::daemon::Log;
 use crate::daemon::request::CoreHandle;
 pub use socket::ApiSocket;
 
@@ -42,14 +44,22 @@ pub fn bind(path: &Path) -> Result<ApiSocket, ApiError> {
 
 /// Answers requests until `stop` is ready; then takes no more, lets those under way end for a bounded time, and removes
 /// the socket.
-pub async fn serve(socket: ApiSocket, core: CoreHandle, stop: impl Future<Output = ()>) {
-    let api = Api { core, watches: Arc::new(Semaphore::new(limits::WATCHES)) };
-    connections::serve(&socket, routes::router(api), stop).await;
+pub async fn serve(socket: ApiSocket, core: CoreHandle, log: Log, stop: impl Future<Output = ()>) {
+    connections::serve(&socket, routes::router(Api::new(core, log)), stop).await;
 }
 
 /// What the routes need.
 #[derive(Debug, Clone)]
 struct Api {
     core: CoreHandle,
+    log: Log,
     watches: Arc<Semaphore>,
+    measuring: Arc<Semaphore>,
+}
+
+impl Api {
+    fn new(core: CoreHandle, log: Log) -> Self {
+        let places = |count| Arc::new(Semaphore::new(count));
+        Self { core, log, watches: places(limits::WATCHES), measuring: places(1) }
+    }
 }

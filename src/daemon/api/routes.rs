@@ -12,8 +12,8 @@ use axum::routing::{get, post};
 use axum::{Router, extract::DefaultBodyLimit};
 use murmurate_client::types::{
     AddFolder, ApiError, Conflicts, Counters, Deleted, Documents, Entry, ErrorCode, File, FolderAdded, FolderConfirmed,
-    FolderRemoved, FolderStatus, Folders, Keys, Members, PutResult, PutValue, ResolveConflict, Resolved, Status, V1,
-    Version,
+    FolderRemoved, FolderStatus, Folders, Keys, LogFilter, LogLines, Members, PutResult, PutValue, ResolveConflict,
+    Resolved, SetLogFilter, Status, V1, Version,
 };
 use serde::Deserialize;
 use tokio::sync::Semaphore;
@@ -21,6 +21,7 @@ use tokio::time::timeout;
 
 use super::answer::{Answer, Document, Failure, Parameters, Raw, Result};
 use super::events::watch;
+use super::facts::facts;
 use super::limits::{BODY_BYTES, BODY_DEADLINE, LARGE_BODIES_BYTES, SMALL_BODY_BYTES};
 use super::wait::wait;
 use super::{Api, membership};
@@ -49,6 +50,9 @@ pub(super) fn router(api: Api) -> Router {
         .route("/v1/resolve", post(resolve))
         .route("/v1/watch", get(watch))
         .route("/v1/wait", get(wait))
+        .route("/v1/facts", get(facts))
+        .route("/v1/log", get(log_filter).put(set_log_filter))
+        .route("/v1/log/lines", get(log_lines))
         .merge(membership::routes())
         .fallback(no_route)
         .method_not_allowed_fallback(no_route)
@@ -270,4 +274,22 @@ async fn resolve(
     Document(ResolveConflict { address, part, choice }): Document<ResolveConflict>,
 ) -> Result<Resolved> {
     Ok(Answer(api.core.ask(|reply| Request::Resolve { address, part, choice, caller, reply }).await?))
+}
+
+async fn log_filter(State(api): State<Api>) -> Answer<LogFilter> {
+    Answer(api.log.filter())
+}
+
+async fn set_log_filter(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    Document(SetLogFilter { filter }): Document<SetLogFilter>,
+) -> Result<LogFilter> {
+    let set = api.log.set(&filter)?;
+    tracing::info!(%filter, user = %caller.user, "the log filter was changed");
+    Ok(Answer(set))
+}
+
+async fn log_lines(State(api): State<Api>) -> Answer<LogLines> {
+    Answer(api.log.lines())
 }

@@ -14,7 +14,8 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::limits;
-use crate::daemon::request::{Caller, CoreEnd, MembershipRequest, Request, Watcher, door};
+use crate::daemon::Log;
+use crate::daemon::request::{Caller, CoreEnd, CoreFacts, MembershipRequest, Pulse, Request, Watcher, door};
 
 /// Far beyond what anything here takes; only a hang reaches it.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -38,7 +39,8 @@ impl Served {
         });
         let (stop, stopped) = oneshot::channel::<()>();
         let socket = super::bind(&dir.path().join("m.sock")).unwrap();
-        let serving = tokio::spawn(super::serve(socket, core, async move { drop(stopped.await) }));
+        let serving =
+            tokio::spawn(super::serve(socket, core, Log::detached("info"), async move { drop(stopped.await) }));
         Self { dir, converged, stop: Some(stop), serving }
     }
 
@@ -132,6 +134,11 @@ fn answer_membership(request: MembershipRequest) {
 
 fn answer(request: Request) {
     match request {
+        Request::Facts { reply } => {
+            let data_dir = "/nonexistent/data".into();
+            drop(reply.send(Ok(CoreFacts { data_dir, paths: Vec::new() })));
+        }
+        Request::Pulse { reply } => drop(reply.send(Ok(Pulse::default()))),
         Request::Status { reply } => drop(reply.send(Err(ApiError::new(ErrorCode::Store, "what", "why", "try")))),
         Request::Counters { reply } => drop(reply.send(Ok(Counters::default()))),
         Request::Members { reply } => drop(reply.send(Ok(Members { v: V1, members: Vec::new() }))),
@@ -289,6 +296,12 @@ async fn every_operation_goes_through_and_back() {
     let big = vec![b'x'; 5 << 20];
     assert_eq!(mesh.write_file("web/x", big).await.unwrap().version, format!("{} {me}", 5 << 20));
     assert_eq!(mesh.conflicts("web/").await.unwrap().conflicts[0].values.len(), 2);
+    let facts = mesh.facts().await.unwrap();
+    assert_eq!((facts.paths.len(), facts.host.sync), (0, None), "there is no data directory to measure in");
+    assert_eq!(mesh.set_log_filter("debug").await.unwrap().filter, "debug");
+    assert_eq!(mesh.log_filter().await.unwrap(), LogFilter { v: V1, filter: "debug".into(), setting: "info".into() });
+    assert_eq!(mesh.set_log_filter("loud").await.unwrap_err().code, ErrorCode::BadSetting);
+    assert_eq!(mesh.log_lines().await.unwrap().lines, [""; 0]);
     for choice in [
         Choice::Take(2),
         Choice::Version("aa.0:7".into()),
@@ -357,7 +370,8 @@ async fn a_watch_that_had_no_event_yet_says_that_it_may_have_missed_some() {
     timeout(PATIENCE, &mut served.serving).await.unwrap().unwrap();
     assert!(!socket.exists());
     let (core, CoreEnd { mut requests, converged }) = door(Converged::of(Vec::new()));
-    let again = tokio::spawn(super::serve(super::bind(&socket).unwrap(), core, std::future::pending()));
+    let again =
+        tokio::spawn(super::serve(super::bind(&socket).unwrap(), core, Log::detached("info"), std::future::pending()));
     tokio::spawn(async move {
         while let Some(request) = requests.recv().await {
             answer(request);
@@ -476,7 +490,8 @@ async fn a_kept_connection_that_the_daemon_closed_is_no_error() {
     timeout(PATIENCE, &mut served.serving).await.unwrap().unwrap();
     assert_eq!(mesh.members().await.unwrap_err().code, ErrorCode::Unreachable);
     let (core, CoreEnd { mut requests, converged }) = door(Converged::of(Vec::new()));
-    let again = tokio::spawn(super::serve(super::bind(&socket).unwrap(), core, std::future::pending()));
+    let again =
+        tokio::spawn(super::serve(super::bind(&socket).unwrap(), core, Log::detached("info"), std::future::pending()));
     tokio::spawn(async move {
         while let Some(request) = requests.recv().await {
             answer(request);

@@ -25,6 +25,9 @@ const CHANGES_PER_SNAPSHOT_PART: u64 = 4;
 /// How many times as many changes a document that is never quiet may have before its snapshot is written all the same.
 const NEVER_QUIET: u64 = 4;
 
+/// What is said of a document with two changes of one version, before the version.
+pub(crate) const SAME_VERSION: &str = "two changes with the same version";
+
 /// Why a document can't be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum DocumentError {

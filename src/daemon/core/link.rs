@@ -9,7 +9,7 @@ use murmurate_protocol::{Class, DocumentRanges, Effect, Event, RequestId};
 
 use super::Core;
 use super::commits::Item;
-use super::documents::DocumentError;
+use super::documents::{DocumentError, SAME_VERSION};
 use super::membership::statement_key;
 
 /// Reasons of refused connections that are remembered, by address.
@@ -65,7 +65,7 @@ impl Core {
             Effect::ReadChanges { request, wants, budget_bytes } => Some(self.read(request, &wants, budget_bytes)),
             Effect::CompareDuplicate { envelope } => self.compare(envelope).await,
             Effect::Equivocation { document, dot, envelopes } => {
-                self.documents.freeze(&document, format!("two changes with the same version {dot}"));
+                self.documents.freeze(&document, format!("{SAME_VERSION} {dot}"));
                 self.commits.push(Item { quarantined: envelopes, ..Item::default() });
                 None
             }
@@ -151,7 +151,7 @@ impl Core {
             return None;
         }
         let document = envelope.document.clone();
-        self.documents.freeze(&document, format!("two changes with the same version {}", envelope.dot));
+        self.documents.freeze(&document, format!("{SAME_VERSION} {}", envelope.dot));
         self.commits.push(Item { quarantined: vec![envelope], ..Item::default() });
         Some(Event::Frozen { document })
     }

@@ -218,6 +218,8 @@ error_codes! {
     NoAnswer = "E_NO_ANSWER", Failed;
     /// A daemon ended that should have gone on.
     DaemonEnded = "E_DAEMON_ENDED", Failed;
+    /// Something is wrong with this host.
+    Unhealthy = "E_UNHEALTHY", Failed;
     /// A fault of the program.
     Internal = "E_INTERNAL", Failed;
 }

@@ -4,8 +4,10 @@ mod conflicts;
 mod counters;
 mod entries;
 mod error;
+mod facts;
 mod folders;
 mod identity;
+mod log;
 mod members;
 mod requests;
 mod status;
@@ -20,6 +22,7 @@ pub use conflicts::{Conflict, ConflictKind, ConflictPart, ConflictValue, Conflic
 pub use counters::{Counters, NetworkCounters};
 pub use entries::{Deleted, Document, Documents, Entry, File, Key, Keys, PutResult};
 pub use error::{ApiError, ErrorCode, ErrorReply, Exit};
+pub use facts::{DiskFacts, Facts, HostFacts, InotifyFacts, PathFacts, SyncFacts, UdpFacts};
 pub use folders::{
     FileState, FileStatus, Folder, FolderAdded, FolderConfirmed, FolderFiles, FolderRemoved, FolderState, FolderStatus,
     Folders,
@@ -27,6 +30,7 @@ pub use folders::{
 pub use identity::{
     AddIssuer, CertificateStatus, Issuer, IssuerAdded, KeyStatus, Left, Node, NodeRevoked, Revocation, RevokeNode,
 };
+pub use log::{LogFilter, LogLines, SetLogFilter};
 pub use members::{Member, MemberState, Members};
 pub use requests::{AddFolder, Choice, PutValue, ResolveConflict};
 pub use status::{MemberCounts, Problem, Status, StoreHealth};

@@ -8,9 +8,11 @@ mod frame;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
 pub(crate) mod greeting;
+mod path;
 mod queue;
 pub(crate) mod registry;
 
+pub use path::PathStats;
 pub use queue::SendOutcome;
 
 use std::net::SocketAddr;

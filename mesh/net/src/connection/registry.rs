@@ -12,6 +12,7 @@ use murmurate_crdt::id::NodeId;
 use tokio::sync::watch;
 
 use super::greeting::Instance;
+use super::path::PathStats;
 use super::queue::SendQueues;
 use crate::close::{self, CloseCode};
 use crate::limits;
@@ -124,6 +125,13 @@ impl Registry {
         let entries = self.lock();
         let open = entries.iter().filter(|(_, entry)| entry.is_open());
         open.map(|(peer, entry)| (*peer, Arc::clone(&entry.queues))).collect()
+    }
+
+    /// How the way to each connected peer is.
+    pub(crate) fn paths(&self) -> Vec<PathStats> {
+        let entries = self.lock();
+        let open = entries.iter().filter(|(_, entry)| entry.is_open());
+        open.map(|(peer, entry)| PathStats::of(*peer, &entry.connection)).collect()
     }
 
     /// What went over all open connections.

@@ -2,6 +2,7 @@
 
 mod conflicts;
 mod edits;
+mod facts;
 mod folders;
 mod reads;
 mod status;
@@ -20,6 +21,8 @@ impl Core {
     /// Answers one request. That nobody waits for the answer any more is no error.
     pub(super) async fn answer(&mut self, request: Request) {
         match request {
+            Request::Pulse { reply } => drop(reply.send(Ok(self.pulse()))),
+            Request::Facts { reply } => drop(reply.send(Ok(self.facts()))),
             Request::Status { reply } => drop(reply.send(Ok(self.status()))),
             Request::Counters { reply } => drop(reply.send(Ok(self.counters()))),
             Request::Members { reply } => drop(reply.send(Ok(self.members()))),

@@ -12,8 +12,19 @@ use murmurate_net::Traffic;
 use murmurate_protocol::{Member as Peer, MemberState as PeerState};
 
 use crate::daemon::core::Core;
+use crate::daemon::core::documents::SAME_VERSION;
+use crate::daemon::request::Pulse;
 
 impl Core {
+    pub(super) fn pulse(&self) -> Pulse {
+        let MemberCounts { alive, total: hosts, .. } = self.member_counts();
+        Pulse { alive, hosts, conflicts: self.conflict_count(), problem: self.store_problem.clone() }
+    }
+
+    fn conflict_count(&self) -> u64 {
+        self.conflicted.values().map(|count| *count as u64).sum()
+    }
+
     pub(super) fn status(&self) -> Status {
         let converged = self.convergence();
         let uptime = self.environment.monotonic().saturating_sub(self.started);
@@ -30,7 +41,7 @@ impl Core {
             in_step: converged.converged,
             folders: self.folder_list().folders,
             held: self.held_files(),
-            conflicts: self.conflicted.values().map(|count| *count as u64).sum(),
+            conflicts: self.conflict_count(),
             store: self.store_health(),
             problems: self.problems(),
         }
@@ -55,8 +66,7 @@ impl Core {
     fn problems(&self) -> Vec<Problem> {
         let problem = |code, what: String, why: String, try_: &str| Problem { code, what, why, try_: try_.into() };
         let frozen = self.documents.frozen().iter().map(|(document, why)| {
-            let try_ = "read the log; the other documents go on";
-            problem(ErrorCode::Frozen, format!("{document} takes no changes"), why.clone(), try_)
+            problem(ErrorCode::Frozen, format!("{document} takes no changes"), why.clone(), repair(why))
         });
         let grown = self.durable.iter().filter(|(_, vector)| vector.changes() > limits::CHANGES_PER_DOCUMENT_ALARM);
         let grown = grown.map(|(document, vector)| {
@@ -228,6 +238,16 @@ impl Core {
         let rendered = slot.base.rendered.as_ref()?;
         rendered.file().map(|file| file.format().name().into())
     }
+}
+
+/// What helps a document that takes no changes. It can still be read, and all others go on.
+fn repair(why: &str) -> &'static str {
+    if why.contains(SAME_VERSION) {
+        return "two hosts write as one: end the one whose data directory is a copy, remove that directory, and let it join as \
+                a new host; then write what `murmurate get` prints of the document as a new document, and delete this one";
+    }
+    "update all hosts to one version and start this daemon again; if that doesn't help, write what `murmurate get` prints of \
+     the document as a new document, and report the bug with `murmurate debug bundle`"
 }
 
 fn milliseconds(duration: Duration) -> u64 {

@@ -1,0 +1,54 @@
+//! Files and deletes that wait for a person.
+
+use murmurate_client::types::{FileStatus, Folder, FolderState, Status};
+
+use super::check::Check;
+use super::findings::Findings;
+
+const NAME: &str = "held";
+/// Names that one line holds.
+const SHOWN: usize = 5;
+
+pub(super) fn check(findings: &Findings) -> Check {
+    match findings.status() {
+        Some(status) => judge(status),
+        None => Check::without_daemon(NAME),
+    }
+}
+
+fn judge(status: &Status) -> Check {
+    let broken: Vec<_> = status.folders.iter().filter_map(broken).collect();
+    if !broken.is_empty() {
+        return Check::bad(NAME, broken.join("; "), "put the directory right: it is looked for again by itself");
+    }
+    if !status.held.is_empty() {
+        let fix = "correct the file where it was saved; `murmurate status` shows what is wrong";
+        return Check::warn(NAME, format!("edits are held: {}", names(&status.held)), fix);
+    }
+    let deletes: Vec<_> = status.folders.iter().filter(|folder| folder.deletes_held > 0).collect();
+    if let [first, ..] = &deletes[..] {
+        let count: u64 = deletes.iter().map(|folder| folder.deletes_held).sum();
+        let fix = format!("bring the files back, or `murmurate folder confirm {}`", first.name);
+        return Check::warn(NAME, format!("{count} deletes wait for a confirmation"), fix);
+    }
+    let files: u64 = status.folders.iter().map(|folder| folder.files).sum();
+    Check::ok(NAME, format!("nothing, of {files} files in {} folders", status.folders.len()))
+}
+
+fn broken(folder: &Folder) -> Option<String> {
+    let problem = folder.problem.as_deref().filter(|_| folder.state == FolderState::Trouble)?;
+    Some(format!("the folder {} isn't kept: {problem}", folder.name))
+}
+
+/// Places only: the reasons may quote what stands in the files.
+fn names(files: &[FileStatus]) -> String {
+    let place = |file: &FileStatus| match file.line {
+        Some(line) => format!("{} (line {line})", file.doc),
+        None => file.doc.clone(),
+    };
+    let mut names: Vec<_> = files.iter().take(SHOWN).map(place).collect();
+    if files.len() > SHOWN {
+        names.push(format!("and {} more", files.len() - SHOWN));
+    }
+    names.join(", ")
+}

@@ -1,0 +1,49 @@
+//! How long a small durable write takes: what every acknowledged put waits for.
+
+use std::fs::{self, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use murmurate_client::types::SyncFacts;
+
+/// Writes that are measured: enough for a median, few enough to disturb nobody.
+const SAMPLES: usize = 11;
+/// After this long no further write is begun, so that a slow disk doesn't hold the answer up.
+const LONGEST: Duration = Duration::from_secs(3);
+/// Bytes of one write: a page, as the store's smallest.
+const WRITE_BYTES: usize = 4_096;
+
+/// Measures in a file of its own, which is gone afterwards. Like the store, which writes into space that it has made
+/// before, it writes over the same bytes.
+pub(super) fn measure(directory: &Path) -> io::Result<SyncFacts> {
+    let path = directory.join(format!(".measured-{}", std::process::id()));
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
+    // One that a killed process left behind isn't in use.
+    let file = match file {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => OpenOptions::new().write(true).open(&path),
+        other => other,
+    };
+    let measured = file.and_then(|file| {
+        file.write_all_at(&[0; WRITE_BYTES], 0)?;
+        file.sync_all()?;
+        samples(|| file.write_all_at(&[1; WRITE_BYTES], 0).and_then(|()| file.sync_data()))
+    });
+    let removed = fs::remove_file(&path);
+    let measured = measured?;
+    removed.map(|()| measured)
+}
+
+fn samples(mut write: impl FnMut() -> io::Result<()>) -> io::Result<SyncFacts> {
+    let begun = Instant::now();
+    let mut times_us = Vec::with_capacity(SAMPLES);
+    while times_us.len() < SAMPLES && (times_us.is_empty() || begun.elapsed() < LONGEST) {
+        let started = Instant::now();
+        write()?;
+        times_us.push(u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX));
+    }
+    times_us.sort_unstable();
+    let worst_us = times_us.last().copied().unwrap_or(0);
+    Ok(SyncFacts { samples: times_us.len() as u64, median_us: times_us[times_us.len() / 2], worst_us })
+}
