@@ -301,10 +301,14 @@ impl Document {
         if frame.start_op <= below.max().unwrap_or(BUCKETS as u64) {
             return Err(ApplyError::Schema(dot, "its operations don't come after those that it builds on"));
         }
-        let (change, registers) =
+        let Read { change, registers, replacements } =
             guarded(|| self.read_change(&envelope.change, dot)).map_err(|why| ApplyError::Failed(dot, why))??;
         let record = self.record(&change, envelope.time_ms, envelope.user.clone());
-        self.apply_to_automerge(change, frame.hash).map_err(|why| ApplyError::Failed(dot, why))?;
+        let applied = match replacements {
+            Some(replacements) => self.replay(change, &replacements),
+            None => self.apply_to_automerge(change, frame.hash),
+        };
+        applied.map_err(|why| ApplyError::Failed(dot, why))?;
         self.history.push(dot.writer, record);
         self.refresh(&registers);
         Ok(registers)
@@ -312,56 +316,70 @@ impl Document {
 
     /// Reads a checked chunk and finds the registers it writes.
     #[allow(clippy::type_complexity, reason = "the two kinds of failure stay apart: automerge's, and the schema's")]
-    fn read_change(&self, chunk: &[u8], dot: Dot) -> Result<Result<(Change, Vec<Register>), ApplyError>, String> {
+    fn read_change(&self, chunk: &[u8], dot: Dot) -> Result<Result<Read, ApplyError>, String> {
         let change = Change::from_bytes(chunk.to_vec()).map_err(|error| error.to_string())?;
         let expanded = ExpandedChange::from(&change);
+        // Mostly it was written at all that is here, which needs no look into the past.
+        let is_current = self.automerge.get_heads().iter().all(|head| change.deps().contains(head));
         let mut registers = Vec::with_capacity(expanded.operations.len());
+        let mut replacements = (is_current && self.is_next(&change)).then(Vec::new);
         for operation in &expanded.operations {
-            let register = written_register(operation, &self.buckets);
-            match register.and_then(|register| self.check_superseded(&change, operation, register, &registers)) {
-                Ok(register) => registers.push(register),
+            let register = match written_register(operation, &self.buckets) {
+                Ok(register) => register,
                 Err(why) => return Ok(Err(ApplyError::Schema(dot, why))),
+            };
+            let present = self.present(&change, &register, operation, is_current);
+            if let Err(why) = check_superseded(&change, operation, &register, &registers, &present) {
+                return Ok(Err(ApplyError::Schema(dot, why)));
             }
+            replacements = replacements.zip(replacement(operation, &present)).map(|(mut all, value)| {
+                all.push(value);
+                all
+            });
+            registers.push(register);
         }
+        let replacements = replacements.filter(|_| all_differ(&registers));
+        let replacements = replacements.map(|values| registers.iter().cloned().zip(values).collect());
         // A snapshot keeps operations, not bytes: what isn't written the one way can't be restored from it.
         if Change::from(expanded).raw_bytes() != chunk {
             return Ok(Err(ApplyError::Schema(dot, "it isn't in automerge's own form")));
         }
-        Ok(Ok((change, registers)))
+        Ok(Ok(Read { change, registers, replacements }))
     }
 
-    /// What an operation supersedes must stand in its register, where the change was written or in the change itself:
-    /// automerge forgets the names of others, and can't restore the change from a snapshot.
-    fn check_superseded(
+    /// Whether a change that builds on all that is here is numbered and placed as automerge would do it, were it made
+    /// here and now: automerge names the writer's last change too.
+    fn is_next(&self, change: &Change) -> bool {
+        let heads = self.heads();
+        let records = heads.iter().filter_map(|head| self.history.record(self.history.dot(head)?));
+        let max_op = records.map(|record| record.max_op).max().unwrap_or(BUCKETS as u64);
+        let writer = Writer::from_bytes(change.actor_id().to_bytes()).ok();
+        let last = writer.and_then(|writer| self.history.last(writer)).map(|record| record.hash.0);
+        let mut expected: Vec<_> = self.automerge.get_heads();
+        expected.extend(last.map(automerge::ChangeHash).filter(|last| !expected.contains(last)));
+        let is_placed =
+            expected.len() == change.deps().len() && expected.iter().all(|hash| change.deps().contains(hash));
+        is_placed && change.extra_bytes().is_empty() && change.start_op().get() == max_op + 1
+    }
+
+    /// What an operation's register held where it was written; nothing for one that claims to supersede nothing of a
+    /// past that is only looked at for that.
+    fn present(
         &self,
         change: &Change,
+        register: &Register,
         operation: &Op,
-        register: Register,
-        earlier: &[Register],
-    ) -> Result<Register, &'static str> {
-        if operation.pred.is_empty() {
-            return Ok(register);
-        }
+        is_current: bool,
+    ) -> Vec<(Value<'_>, ObjId)> {
         let bucket = &self.buckets[register.bucket()];
-        // Mostly it was written at all that is here, which needs no look into the past.
-        let is_current = change.deps() == self.automerge.get_heads();
         let present = if is_current {
             self.automerge.get_all(bucket, register.name())
+        } else if operation.pred.is_empty() {
+            return Vec::new();
         } else {
             self.automerge.get_all_at(bucket, register.name(), change.deps())
         };
-        let present = present.unwrap_or_default();
-        let is_own = |id: &OpId| {
-            let index = id.counter().checked_sub(change.start_op().get()).and_then(|index| usize::try_from(index).ok());
-            id.actor() == change.actor_id() && index.and_then(|index| earlier.get(index)) == Some(&register)
-        };
-        let is_present = |id: &OpId| {
-            present.iter().any(|(_, known)| {
-                matches!(known, ObjId::Id(counter, actor, _) if *counter == id.counter() && actor == id.actor())
-            })
-        };
-        let known = operation.pred.iter().all(|id| is_own(id) || is_present(id));
-        if known { Ok(register) } else { Err("it supersedes what isn't there") }
+        present.unwrap_or_default()
     }
 
     fn record(&self, change: &Change, time_ms: u64, user: String) -> ChangeRecord {
@@ -391,6 +409,34 @@ impl Document {
             let applied = automerge.get_heads().iter().any(|head| head.0 == hash.0);
             if applied { Ok(()) } else { Err("automerge put it aside".into()) }
         })
+    }
+
+    /// Makes a change of another host once more, here: automerge takes in foreign changes by going over all that was ever
+    /// written to their maps, own ones at once. That it is the very same change its hash says.
+    fn replay(&mut self, change: Change, replacements: &[(Register, Vec<u8>)]) -> Result<(), String> {
+        let (before, hash) = (self.automerge.get_heads(), change.hash());
+        let (automerge, buckets) = (&mut self.automerge, &self.buckets);
+        automerge.set_actor(change.actor_id().clone());
+        let made = guarded(|| {
+            let mut transaction = automerge.transaction();
+            for (register, cell) in replacements {
+                let value = ScalarValue::Bytes(cell.clone());
+                transaction
+                    .put(&buckets[register.bucket()], register.name(), value)
+                    .map_err(|error| error.to_string())?;
+            }
+            let mut options = CommitOptions::default().with_time(change.timestamp());
+            if let Some(message) = change.message() {
+                options.set_message(message);
+            }
+            Ok::<_, String>(transaction.commit_with(options).0)
+        })?;
+        if made == Some(hash) {
+            return Ok(());
+        }
+        // Nothing is known that comes to this; should there be something, it is taken back and taken in the long way.
+        self.automerge = guarded(|| self.automerge.fork_at(&before).map_err(|error| error.to_string()))?;
+        self.apply_to_automerge(change, ChangeHash(hash.0))
     }
 
     /// The dots of changes, without the genesis; `None` if one is unknown.
@@ -463,6 +509,53 @@ impl Document {
     }
 }
 
+/// A change that was read and checked.
+struct Read {
+    change: Change,
+    /// What it writes to.
+    registers: Vec<Register>,
+    /// The registers with their new cells, if that is all that it does to what is here: see [`Document::replay`].
+    replacements: Option<Vec<(Register, Vec<u8>)>>,
+}
+
+/// What an operation supersedes must stand in its register, where the change was written or in the change itself:
+/// automerge forgets the names of others, and can't restore the change from a snapshot.
+fn check_superseded(
+    change: &Change,
+    operation: &Op,
+    register: &Register,
+    earlier: &[Register],
+    present: &[(Value<'_>, ObjId)],
+) -> Result<(), &'static str> {
+    let is_own = |id: &OpId| {
+        let index = id.counter().checked_sub(change.start_op().get()).and_then(|index| usize::try_from(index).ok());
+        id.actor() == change.actor_id() && index.and_then(|index| earlier.get(index)) == Some(register)
+    };
+    let is_present = |id: &OpId| present.iter().any(|(_, known)| is_operation(known, id));
+    let known = operation.pred.iter().all(|id| is_own(id) || is_present(id));
+    if known { Ok(()) } else { Err("it supersedes what isn't there") }
+}
+
+fn is_operation(known: &ObjId, id: &OpId) -> bool {
+    matches!(known, ObjId::Id(counter, actor, _) if *counter == id.counter() && actor == id.actor())
+}
+
+/// The new cell, if an operation puts one in the place of all that its register holds, and that is none of them.
+fn replacement(operation: &Op, present: &[(Value<'_>, ObjId)]) -> Option<Vec<u8>> {
+    let OpType::Put(ScalarValue::Bytes(cell)) = &operation.action else { return None };
+    let takes_all = operation.pred.len() == present.len()
+        && present.iter().all(|(_, known)| operation.pred.iter().any(|id| is_operation(known, id)));
+    let is_new = present.iter().all(|(value, _)| !matches!(value, Value::Scalar(scalar) if matches!(scalar.as_ref(), ScalarValue::Bytes(bytes) if bytes == cell)));
+    (takes_all && is_new).then(|| cell.clone())
+}
+
+/// Whether no register is written to twice.
+fn all_differ(registers: &[Register]) -> bool {
+    let mut sorted: Vec<&Register> = registers.iter().collect();
+    sorted.sort_unstable();
+    sorted.windows(2).all(|pair| pair[0] != pair[1])
+}
+
 /// Runs what may panic inside automerge.
 fn guarded<T, E: From<String>>(work: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
@@ -496,5 +589,107 @@ fn written_register(operation: &Op, buckets: &[ObjId]) -> Result<Register, &'sta
         Ok(register)
     } else {
         Err("a register stands in the wrong bucket")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ed25519_dalek::SigningKey;
+
+    use super::*;
+    use crate::edit::{Editor, PutOutcome, PutType};
+    use crate::envelope::{Envelope, MESH_LEVEL};
+    use crate::id::{Generation, MeshId, NodeId};
+
+    const FILE: &[u8] = b"a = 1\nb = 2\n[t]\nc = 3\n";
+
+    fn signed(document: &Document, written: Written) -> SignedEnvelope {
+        let key = SigningKey::from_bytes(&[1; 32]);
+        let author = NodeId::of_public_key(key.verifying_key().as_bytes());
+        let Written { dot, dependencies, change, .. } = written;
+        let (level, document, generation) = (MESH_LEVEL, document.id().clone(), Generation::default());
+        let (user, message) = (String::new(), String::new());
+        Envelope {
+            level,
+            document,
+            generation,
+            set: None,
+            author,
+            dot,
+            time_ms: 0,
+            dependencies,
+            user,
+            message,
+            change,
+        }
+        .sign(MeshId([0; 16]), &key)
+    }
+
+    fn editor(number: u8) -> Editor {
+        Editor { actor: ActorId([number; 16]), time_ms: u64::from(number), user: format!("user {number}") }
+    }
+
+    fn put(document: &mut Document, key: &str, value: &str, by: u8) -> SignedEnvelope {
+        let rendered = document.render();
+        let steps = crate::key::parse_key(key).unwrap();
+        match document.put(&rendered, &steps, value, PutType::Automatic, &editor(by)).unwrap() {
+            PutOutcome::Written(written) => signed(document, written),
+            PutOutcome::Unchanged(_) => panic!("nothing was put"),
+        }
+    }
+
+    fn is_replayed(document: &Document, envelope: &SignedEnvelope) -> bool {
+        document.read_change(&envelope.change, envelope.dot).unwrap().unwrap().replacements.is_some()
+    }
+
+    /// What was made once more here is what was taken in the long way: the same change, the same document on disk.
+    #[test]
+    fn a_change_made_once_more_is_the_same() {
+        let mut author = Document::new(DocumentId::new("f/app.toml").unwrap());
+        let (mut replaying, mut plain) = (author.clone(), author.clone());
+        let empty = author.render();
+        let first = author.take_file(&empty, FILE, false, Lane::FILE, &editor(1)).unwrap().unwrap();
+        let mut all = vec![signed(&author, first)];
+        all.push(put(&mut author, "a", "10", 1));
+        all.push(put(&mut author, "t.c", "30", 2));
+        all.push(put(&mut author, "t.new", "4", 2));
+        all.push(put(&mut author, "a", "11", 1));
+        for envelope in &all {
+            assert!(is_replayed(&replaying, envelope), "{}", envelope.dot);
+            replaying.apply(envelope).unwrap();
+            let hash = change::check(envelope).unwrap().hash;
+            plain.apply_to_automerge(Change::from_bytes(envelope.change.clone()).unwrap(), hash).unwrap();
+        }
+        assert_eq!(replaying.heads(), author.heads());
+        assert_eq!(replaying.state(), author.state());
+        assert_eq!(replaying.save().unwrap(), plain.save().unwrap());
+        assert_eq!(replaying.save().unwrap(), author.save().unwrap());
+    }
+
+    #[test]
+    fn only_what_builds_on_all_that_is_here_is_made_once_more() {
+        let mut left = Document::new(DocumentId::new("f/app.toml").unwrap());
+        let mut right = left.clone();
+        let empty = left.render();
+        let first = left.take_file(&empty, FILE, false, Lane::FILE, &editor(1)).unwrap().unwrap();
+        right.apply(&signed(&left, first)).unwrap();
+        let (mine, theirs) = (put(&mut left, "a", "10", 1), put(&mut right, "a", "20", 2));
+        assert!(!is_replayed(&left, &theirs), "it is concurrent");
+        left.apply(&theirs).unwrap();
+        right.apply(&mine).unwrap();
+        // It takes the place of both values.
+        let both = put(&mut left, "a", "30", 1);
+        assert!(is_replayed(&right, &both));
+        right.apply(&both).unwrap();
+        // What a put of the value that wins among several makes: a delete of the others.
+        let (mine, theirs) = (put(&mut left, "b", "1", 1), put(&mut right, "b", "5", 2));
+        left.apply(&theirs).unwrap();
+        right.apply(&mine).unwrap();
+        let shown = if left.render().file().unwrap().bytes.starts_with(b"a = 30\nb = 5") { "5" } else { "1" };
+        let winner = put(&mut left, "b", shown, 1);
+        assert!(!is_replayed(&right, &winner));
+        right.apply(&winner).unwrap();
+        assert_eq!(left.state(), right.state());
+        assert_eq!(left.render(), right.render());
     }
 }
