@@ -6,7 +6,7 @@
 //! ```
 //! Most changes give a new value to a key that has one. Nothing else of the render follows from that value: which
 //! fragments live, the shapes, the places and the spacing come from the other registers, and from whether there is a
-//! scalar at all ([`crate::structure`]). So the former render is good for all but the value. In tests and debug builds
+//! scalar at all (see the module `structure`). So the former render is good for all but the value. In tests and debug builds
 //! every such shortcut is compared with the render from scratch.
 
 use std::sync::Arc;
