@@ -232,6 +232,23 @@ async fn a_folder_may_be_called_like_a_kind_of_state() {
 }
 
 /// All files that were kept outside of a folder.
+/// They are rendered a part at a time; nothing else happens that would wake the host for the next part.
+#[tokio::test]
+async fn a_host_with_many_documents_brings_all_in_step_when_it_starts() {
+    const DOCUMENTS: usize = 1_000;
+    let mut mesh = Mesh::start(1).await;
+    for number in 0..DOCUMENTS {
+        std::fs::write(mesh.path(0, &format!("{number:04}.toml")), format!("a = {number}\n")).unwrap();
+    }
+    mesh.has_document(0, &format!("config/{:04}.toml", DOCUMENTS - 1), true).await;
+    mesh.converged(0).await;
+    mesh.down(0).await;
+    mesh.up(0);
+    mesh.converged(0).await;
+    mesh.put(0, "config/0999.toml#a", "7").await;
+    mesh.all_have("0999.toml", "a = 7\n").await;
+}
+
 fn kept(host: &Host) -> Vec<PathBuf> {
     let directory = host.config.data_dir.join("kept/config");
     std::fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path()).collect()

@@ -12,8 +12,31 @@ use super::commits::Item;
 use super::documents::{DocumentError, SAME_VERSION};
 use super::membership::statement_key;
 
-/// Reasons of refused connections that are remembered, by address.
+/// Reasons of refused connections that are remembered.
 const REMEMBERED_REFUSALS: usize = 64;
+
+/// Why connections were refused lately, one reason for each address, the latest last.
+#[derive(Debug, Default)]
+pub(super) struct Refusals(VecDeque<(String, String)>);
+
+impl Refusals {
+    fn add(&mut self, address: String, why: String) {
+        self.remove(&address);
+        if self.0.len() == REMEMBERED_REFUSALS {
+            self.0.pop_front();
+        }
+        self.0.push_back((address, why));
+    }
+
+    fn remove(&mut self, address: &str) {
+        self.0.retain(|(known, _)| known != address);
+    }
+
+    /// Addresses with reasons.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(address, why)| (address.as_str(), why.as_str()))
+    }
+}
 
 impl Core {
     pub(super) async fn take_network(&mut self, event: NetworkEvent) {
@@ -36,9 +59,7 @@ impl Core {
                 if matches!(&reason, RefuseReason::RefusedByPeer(refusal) if refusal.asks_for_renewal()) {
                     self.want_certificate();
                 }
-                if self.refusals.len() < REMEMBERED_REFUSALS {
-                    self.refusals.insert(address.to_string(), reason.to_string());
-                }
+                self.refusals.add(address.to_string(), reason.to_string());
             }
         }
     }
@@ -162,5 +183,24 @@ fn class_of(class: Class) -> murmurate_net::Class {
         Class::Push => murmurate_net::Class::Push,
         Class::Repair => murmurate_net::Class::Repair,
         Class::Control => murmurate_net::Class::Control,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_many_refusals_the_latest_are_remembered() {
+        let mut refusals = Refusals::default();
+        for port in 0..2 * REMEMBERED_REFUSALS {
+            refusals.add(format!("10.0.0.9:{port}"), "no certificate".into());
+        }
+        refusals.add("10.0.0.2:7117".into(), "another mesh".into());
+        refusals.add("10.0.0.2:7117".into(), "an expired certificate".into());
+        assert_eq!(refusals.iter().count(), REMEMBERED_REFUSALS);
+        assert_eq!(refusals.iter().last(), Some(("10.0.0.2:7117", "an expired certificate")));
+        refusals.remove("10.0.0.2:7117");
+        assert_eq!(refusals.iter().filter(|(address, _)| *address == "10.0.0.2:7117").count(), 0);
     }
 }

@@ -49,6 +49,7 @@ use tokio::sync::{mpsc, watch};
 use self::commits::{Commits, Item, Outcome, StateEntry, Then};
 use self::documents::Documents;
 use self::folders::{Folder, Folders, Slot};
+use self::link::Refusals;
 use self::membership::{Ended, Membership, Renewed, Standing};
 use self::outbox::Outbox;
 use self::puts::OpenPuts;
@@ -137,6 +138,8 @@ pub(crate) struct Core {
     puts: BTreeMap<DocumentId, OpenPuts>,
     /// Documents that changed since the last flush.
     dirty: BTreeSet<DocumentId>,
+    /// The last one that was flushed.
+    flushed: Option<DocumentId>,
     /// Files to look at again at a time.
     retries: BTreeMap<DocumentId, Duration>,
     /// Documents whose snapshot is written at a time, if they are quiet by then.
@@ -146,7 +149,7 @@ pub(crate) struct Core {
     next_ticket: u64,
     engine_wakes: Option<Duration>,
     addresses: BTreeMap<NodeId, String>,
-    refusals: BTreeMap<String, String>,
+    refusals: Refusals,
     store_problem: Option<String>,
 }
 
@@ -187,13 +190,14 @@ impl Core {
             watches: Watches::default(),
             puts: BTreeMap::new(),
             dirty: BTreeSet::new(),
+            flushed: None,
             retries: BTreeMap::new(),
             snapshots_due: BTreeMap::new(),
             joining: BTreeMap::new(),
             next_ticket: 1,
             engine_wakes: None,
             addresses: BTreeMap::new(),
-            refusals: BTreeMap::new(),
+            refusals: Refusals::default(),
             store_problem: None,
             identity: parts.identity,
             environment: parts.environment,
@@ -317,6 +321,7 @@ impl Core {
             Some(renewed) = inputs.renewals.recv() => Ready::Renewed(renewed),
             Some(event) = inputs.files.recv() => Ready::File(event),
             Some(request) = inputs.requests.recv() => Ready::Request(request),
+            () = std::future::ready(()), if self.has_more_to_flush() => Ready::Time,
             () = tokio::time::sleep(wake) => Ready::Time,
         }
     }

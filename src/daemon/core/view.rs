@@ -157,6 +157,14 @@ pub(super) struct ShownKey {
     pub(super) conflicts: usize,
 }
 
+impl ShownKey {
+    /// Whether the node is this key as the same change left it: then it has the same value, which needn't be read again.
+    fn is_of(&self, node: &Node, dot: Option<Dot>) -> bool {
+        let is_text = matches!(&node.content, tree::Content::Scalar(text) if *text == self.value.text);
+        is_text && dot.is_some() && dot == self.dot
+    }
+}
+
 /// One file, ready to be looked at.
 pub(super) struct FileView<'a> {
     document: &'a Document,
@@ -219,15 +227,15 @@ impl<'a> FileView<'a> {
         Some(EntryView { value: typed(&meaning, &text), dot })
     }
 
-    /// What a watcher would see now.
-    pub(super) fn shown(&self) -> Shown {
+    /// What a watcher would see now. Values that it saw before are taken from there.
+    pub(super) fn shown(&self, before: Option<&Shown>) -> Shown {
         let keys = values(self.file).filter_map(|node| {
-            let shown = ShownKey {
-                value: self.scalar(node)?,
-                dot: dot_at(self.document, &self.file.epoch, &node.path),
-                conflicts: self.conflicted.get(&node.path).copied().unwrap_or(0),
-            };
-            Some((self.key(&node.path), shown))
+            let key = self.key(&node.path);
+            let dot = dot_at(self.document, &self.file.epoch, &node.path);
+            let known = before.and_then(|before| before.keys.get(&key)).filter(|known| known.is_of(node, dot));
+            let value = known.map_or_else(|| self.scalar(node), |known| Some(known.value.clone()))?;
+            let conflicts = self.conflicted.get(&node.path).copied().unwrap_or(0);
+            Some((key, ShownKey { value, dot, conflicts }))
         });
         Shown { keys: keys.collect() }
     }

@@ -1,7 +1,8 @@
 //! Those who watch keys: what each is told when a document changed.
 //!
 //! A watcher is told of states, not of operations: between two flushes several changes of a key are one event. What a
-//! document showed before is kept from just before its first change in a turn, and only while somebody watches.
+//! document showed before is kept from just before its first change in a turn, and only while somebody watches; what its
+//! watchers were told last is that, too.
 
 use std::collections::BTreeMap;
 
@@ -18,6 +19,8 @@ use crate::daemon::request::Watcher;
 const WATCHES: usize = 256;
 /// Applied changes that a resumed watch is caught up on; further back it is told to read anew.
 const RESUMED_CHANGES: usize = 10_000;
+/// Documents of which it is kept what their watchers were told last: it saves looking at all keys twice a change.
+const TOLD_DOCUMENTS: usize = 64;
 
 struct Watch {
     prefix: String,
@@ -32,9 +35,18 @@ pub(super) struct Watches {
     watches: Vec<Watch>,
     /// What the documents of this turn showed before it.
     before: BTreeMap<DocumentId, Shown>,
+    /// What watchers were told last of the documents that changed lately.
+    told: BTreeMap<DocumentId, Shown>,
 }
 
 impl Watches {
+    fn remember_told(&mut self, document: &DocumentId, shown: Shown) {
+        if self.told.len() >= TOLD_DOCUMENTS {
+            self.told.clear();
+        }
+        self.told.insert(document.clone(), shown);
+    }
+
     /// Whether anybody watches keys of the document.
     fn concern(&self, document: &DocumentId) -> bool {
         if self.watches.is_empty() {
@@ -56,11 +68,14 @@ struct Difference {
 impl Core {
     /// Remembers what a document shows, before it changes.
     pub(super) fn tell_watchers_before(&mut self, document: &DocumentId) {
-        if self.watches.before.contains_key(document) || !self.watches.concern(document) {
+        if self.watches.before.contains_key(document) {
             return;
         }
-        let shown = self.shown(document);
-        self.watches.before.insert(document.clone(), shown);
+        let told = self.watches.told.remove(document);
+        if self.watches.concern(document) {
+            let shown = told.unwrap_or_else(|| self.shown(document, None));
+            self.watches.before.insert(document.clone(), shown);
+        }
     }
 
     /// Tells the watchers of a document what is different now.
@@ -69,12 +84,13 @@ impl Core {
         if self.watches.watches.is_empty() {
             return;
         }
-        let now = self.shown(document);
+        let now = self.shown(document, Some(&before));
         let position = self.position();
         for difference in differences(&before, &now) {
             let event = self.event(document, difference, &position);
             self.offer(&event);
         }
+        self.watches.remember_told(document, now);
     }
 
     /// This store's position in its own order of changes: what a watch can resume from.
@@ -143,7 +159,7 @@ impl Core {
     fn present(&mut self, prefix: &str, position: &str) -> Vec<Event> {
         let mut events = Vec::new();
         for document in self.matching(prefix) {
-            for (key, shown) in self.shown(&document).keys {
+            for (key, shown) in self.shown(&document, None).keys {
                 let event = self.event(&document, put(EventKind::Init, &key, &shown), position);
                 if address(&event).starts_with(prefix) {
                     events.push(event);
@@ -172,7 +188,7 @@ impl Core {
         let mut events = Vec::new();
         for (document, dots) in since {
             let before = self.shown_before(&document, &dots);
-            let now = self.shown(&document);
+            let now = self.shown(&document, Some(&before));
             for difference in differences(&before, &now) {
                 let event = self.event(&document, difference, position);
                 if address(&event).starts_with(prefix) {
@@ -194,7 +210,7 @@ impl Core {
         let heads: std::collections::BTreeSet<_> = below.filter(|hash| !new.contains(hash)).collect();
         let rendered = loaded.document.render_at(&heads.into_iter().collect::<Vec<_>>());
         match rendered.file() {
-            Some(file) => super::view::FileView::new(&loaded.document, file, &[]).shown(),
+            Some(file) => super::view::FileView::new(&loaded.document, file, &[]).shown(None),
             None => Shown::default(),
         }
     }

@@ -1,5 +1,6 @@
 //! Bringing files in step with documents: a render is written once all changes in it are durable.
 
+use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,8 @@ use super::documents::{DocumentError, DueSnapshot};
 use super::folders::{Base, Writing, slot_state};
 use crate::daemon::files::{ContentHash, FileCommand, Ticket, WriteFailure};
 
+/// Documents rendered in one turn: at the start all are, and requests and peers don't wait for them.
+const DOCUMENTS_PER_TURN: usize = 64;
 /// How long a document is left alone before its snapshot is written: longer than the pauses of whoever writes to it in a
 /// loop.
 const SNAPSHOT_QUIET: Duration = Duration::from_millis(500);
@@ -25,11 +28,10 @@ const RACED_RETRY: Duration = Duration::from_millis(20);
 const BLOCKED_RETRY: Duration = Duration::from_secs(10);
 
 impl Core {
-    /// Renders what changed, once: files, watchers, counts of conflicts, snapshots.
+    /// Renders what changed, once: files, watchers, counts of conflicts, snapshots. Of much, a part.
     pub(super) async fn flush(&mut self) {
-        while !self.commits.is_busy()
-            && let Some(document) = self.dirty.pop_first()
-        {
+        for _ in 0..DOCUMENTS_PER_TURN {
+            let Some(document) = self.next_to_flush() else { break };
             let loaded = match self.documents.get(&document) {
                 Ok(loaded) => loaded,
                 Err(error) => {
@@ -54,6 +56,23 @@ impl Core {
             self.bring_in_step(&document, &rendered).await;
         }
         self.publish_converged();
+    }
+
+    /// Whether the next turn needs nothing to begin with.
+    pub(super) fn has_more_to_flush(&self) -> bool {
+        !self.dirty.is_empty() && !self.commits.is_busy()
+    }
+
+    /// One after the other, round and round: those that change all the time don't keep others back.
+    fn next_to_flush(&mut self) -> Option<DocumentId> {
+        if !self.has_more_to_flush() {
+            return None;
+        }
+        let after = self.flushed.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
+        let next = self.dirty.range((after, Bound::Unbounded)).next().or_else(|| self.dirty.first()).cloned()?;
+        self.dirty.remove(&next);
+        self.flushed = Some(next.clone());
+        Some(next)
     }
 
     /// A document that can't be read from the store is named, and left alone: what is on the disk is as much of it as there is.

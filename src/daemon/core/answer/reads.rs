@@ -121,12 +121,16 @@ impl Core {
         })
     }
 
-    /// The values of a document by path, for watchers.
-    pub(in crate::daemon::core) fn shown(&mut self, document: &DocumentId) -> view::Shown {
+    /// The values of a document by key, for watchers, who saw what it showed before.
+    pub(in crate::daemon::core) fn shown(
+        &mut self,
+        document: &DocumentId,
+        before: Option<&view::Shown>,
+    ) -> view::Shown {
         let Ok(loaded) = self.documents.get(document) else { return view::Shown::default() };
         let rendered = loaded.rendered();
         let conflicts = loaded.conflicts();
         let Some(file) = rendered.file() else { return view::Shown::default() };
-        FileView::new(&loaded.document, file, &conflicts).shown()
+        FileView::new(&loaded.document, file, &conflicts).shown(before)
     }
 }

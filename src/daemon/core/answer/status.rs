@@ -75,7 +75,7 @@ impl Core {
         });
         let refused = self.refusals.iter().map(|(address, why)| {
             let try_ = "check that host's certificate, mesh and clock";
-            problem(ErrorCode::Denied, format!("a connection with {address} was refused"), why.clone(), try_)
+            problem(ErrorCode::Denied, format!("a connection with {address} was refused"), why.into(), try_)
         });
         let store = self.store_problem.iter().map(|why| {
             problem(
