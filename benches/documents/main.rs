@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  put ──▶ sign ──▶ ingest (decode, signature, checks) ──▶ apply ──▶ show ──▶ conflicts
-//!  save ─▶ take_file ─▶ ...                                          └─▶ render from scratch
+//!  save ─▶ take_file ─▶ sign ──▶ ingest ──▶ apply a file                └─▶ render from scratch
 //! ```
 //! `cargo bench --bench documents -- [--rounds N]`. Prints medians in microseconds.
 
@@ -23,6 +23,8 @@ type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
 /// Keys of the documents. The largest is just below the limit of keys in a file.
 const SIZES: [usize; 4] = [10, 100, 1_000, 9_900];
+/// How often a whole file is applied: the largest takes most of a second.
+const FILE_ROUNDS: usize = 10;
 /// Keys that two hosts put at once, for the listing of conflicts.
 const CONFLICTS: usize = 5;
 const MESH: MeshId = MeshId([7; 16]);
@@ -34,6 +36,7 @@ enum Step {
     Sign,
     Ingest,
     Apply,
+    ApplyFile,
     Show,
     NoConflicts,
     Render,
@@ -41,11 +44,12 @@ enum Step {
     Conflicts,
 }
 
-const NAMES: [&str; 9] = [
+const NAMES: [&str; 10] = [
     "put",
     "sign",
     "ingest",
     "apply",
+    "apply a new file",
     "show after a put",
     "no conflicts",
     "render from scratch",
@@ -140,8 +144,12 @@ fn measure(keys: usize, rounds: usize) -> Outcome<String> {
     let text = file(keys);
     let empty = ours.document.render();
     let first = ours.document.take_file(&empty, text.as_bytes(), false, Lane::FILE, &ours.editor)?;
-    theirs.receive(&ours.sign(&first.ok_or("no edit")?))?;
+    let first = ours.sign(&first.ok_or("no edit")?);
     let mut times = Times::default();
+    for _ in 0..rounds.min(FILE_ROUNDS) {
+        theirs = Host::new(2)?;
+        times.time(Step::ApplyFile, || theirs.receive(&first))?;
+    }
     for round in 0..rounds {
         // As a daemon has it: rendered already, when the put comes.
         ours.shown.rendered(&ours.document);
@@ -170,7 +178,7 @@ fn measure(keys: usize, rounds: usize) -> Outcome<String> {
             .time(Step::TakeFile, || copy.take_file(&rendered, edited.as_bytes(), false, Lane::FILE, &theirs.editor))?;
     }
     for key in 0..CONFLICTS {
-        let (left, right) = (ours.put(key, "1")?, theirs.put(key, "2")?);
+        let (left, right) = (ours.put(key, "90001")?, theirs.put(key, "90002")?);
         let (to_theirs, to_ours) = (ours.sign(&left), theirs.sign(&right));
         ours.shown.touch(left.registers);
         theirs.shown.touch(right.registers);

@@ -25,6 +25,11 @@ use crate::id::{ActorId, ChangeHash, DocumentId, Lane, Writer};
 use crate::register::{BUCKETS, Cell, Register};
 use crate::state::{Candidate, Candidates, Operation, State};
 
+/// How long a document's history is for each operation of a change before the change is made once more rather than
+/// merged in. Measured: a merge takes some 0.1 ms, 12 us for each operation and 0.25 us for each operation of the history,
+/// making it once more 30 us for each operation (`cargo bench --bench documents`).
+const HISTORY_PER_REPLAYED: u64 = 64;
+
 /// A point in a document's history: changes of which none is an ancestor of another. Empty means the genesis.
 pub type Heads = Vec<ChangeHash>;
 
@@ -322,13 +327,19 @@ impl Document {
         // Mostly it was written at all that is here, which needs no look into the past.
         let is_current = self.automerge.get_heads().iter().all(|head| change.deps().contains(head));
         let mut registers = Vec::with_capacity(expanded.operations.len());
-        let mut replacements = (is_current && self.is_next(&change)).then(Vec::new);
+        let is_worth_it = expanded.operations.len() as u64 * HISTORY_PER_REPLAYED <= change.start_op().get();
+        let mut replacements = (is_current && is_worth_it && self.is_next(&change)).then(Vec::new);
         for operation in &expanded.operations {
             let register = match written_register(operation, &self.buckets) {
                 Ok(register) => register,
                 Err(why) => return Ok(Err(ApplyError::Schema(dot, why))),
             };
-            let present = self.present(&change, &register, operation, is_current);
+            // What supersedes nothing needs no look, unless it is to be known that nothing is there.
+            let present = if operation.pred.is_empty() && replacements.is_none() {
+                Vec::new()
+            } else {
+                self.present(&change, &register, is_current)
+            };
             if let Err(why) = check_superseded(&change, operation, &register, &registers, &present) {
                 return Ok(Err(ApplyError::Schema(dot, why)));
             }
@@ -362,20 +373,11 @@ impl Document {
         is_placed && change.extra_bytes().is_empty() && change.start_op().get() == max_op + 1
     }
 
-    /// What an operation's register held where it was written; nothing for one that claims to supersede nothing of a
-    /// past that is only looked at for that.
-    fn present(
-        &self,
-        change: &Change,
-        register: &Register,
-        operation: &Op,
-        is_current: bool,
-    ) -> Vec<(Value<'_>, ObjId)> {
+    /// What a register held where a change was written.
+    fn present(&self, change: &Change, register: &Register, is_current: bool) -> Vec<(Value<'_>, ObjId)> {
         let bucket = &self.buckets[register.bucket()];
         let present = if is_current {
             self.automerge.get_all(bucket, register.name())
-        } else if operation.pred.is_empty() {
-            return Vec::new();
         } else {
             self.automerge.get_all_at(bucket, register.name(), change.deps())
         };
@@ -411,8 +413,8 @@ impl Document {
         })
     }
 
-    /// Makes a change of another host once more, here: automerge takes in foreign changes by going over all that was ever
-    /// written to their maps, own ones at once. That it is the very same change its hash says.
+    /// Makes a small change of another host once more, here: automerge takes in foreign changes by going over all that was
+    /// ever written to their maps, own ones at once. That it is the very same change its hash says.
     fn replay(&mut self, change: Change, replacements: &[(Register, Vec<u8>)]) -> Result<(), String> {
         let (before, hash) = (self.automerge.get_heads(), change.hash());
         let (automerge, buckets) = (&mut self.automerge, &self.buckets);
@@ -654,8 +656,9 @@ mod tests {
         all.push(put(&mut author, "t.c", "30", 2));
         all.push(put(&mut author, "t.new", "4", 2));
         all.push(put(&mut author, "a", "11", 1));
-        for envelope in &all {
-            assert!(is_replayed(&replaying, envelope), "{}", envelope.dot);
+        // The file and the new key, which need several registers, are too much for so short a history.
+        for (envelope, is_small) in all.iter().zip([false, true, true, false, true]) {
+            assert_eq!(is_replayed(&replaying, envelope), is_small, "{}", envelope.dot);
             replaying.apply(envelope).unwrap();
             let hash = change::check(envelope).unwrap().hash;
             plain.apply_to_automerge(Change::from_bytes(envelope.change.clone()).unwrap(), hash).unwrap();

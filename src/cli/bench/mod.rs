@@ -51,7 +51,7 @@ const MOST_LOCAL_HOSTS: i64 = 20;
 pub(super) struct Bench {
     /// Start a throwaway mesh of N hosts on this machine, and measure that one; only here all measurements are made
     #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true,
-        default_missing_value = "3", value_parser = clap::value_parser!(u16).range(2..=MOST_LOCAL_HOSTS))]
+        default_missing_value = "3", value_parser = clap::value_parser!(u16).range(1..=MOST_LOCAL_HOSTS))]
     local: Option<u16>,
     /// The socket of another host's daemon on this machine; give it again for more. Those of `dev` are found
     #[arg(long = "peer-socket", value_name = "PATH", conflicts_with = "local")]
