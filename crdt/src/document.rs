@@ -309,13 +309,18 @@ impl Document {
         let Read { change, registers, replacements } =
             guarded(|| self.read_change(&envelope.change, dot)).map_err(|why| ApplyError::Failed(dot, why))??;
         let record = self.record(&change, envelope.time_ms, envelope.user.clone());
-        let applied = match replacements {
-            Some(replacements) => self.replay(change, &replacements),
-            None => self.apply_to_automerge(change, frame.hash),
-        };
-        applied.map_err(|why| ApplyError::Failed(dot, why))?;
+        let failed = |why| ApplyError::Failed(dot, why);
+        match replacements {
+            Some(replacements) => {
+                self.replay(change, &replacements).map_err(failed)?;
+                self.replace(&replacements, Operation { counter: frame.start_op, writer: dot.writer });
+            }
+            None => {
+                self.apply_to_automerge(change, frame.hash).map_err(failed)?;
+                self.refresh(&registers);
+            }
+        }
         self.history.push(dot.writer, record);
-        self.refresh(&registers);
         Ok(registers)
     }
 
@@ -336,7 +341,7 @@ impl Document {
             };
             // What supersedes nothing needs no look, unless it is to be known that nothing is there.
             let present = if operation.pred.is_empty() && replacements.is_none() {
-                Vec::new()
+                Cow::default()
             } else {
                 self.present(&change, &register, is_current)
             };
@@ -374,14 +379,12 @@ impl Document {
     }
 
     /// What a register held where a change was written.
-    fn present(&self, change: &Change, register: &Register, is_current: bool) -> Vec<(Value<'_>, ObjId)> {
+    fn present(&self, change: &Change, register: &Register, is_current: bool) -> Cow<'_, Candidates> {
+        if is_current {
+            return self.state.get(register).map_or_else(Cow::default, Cow::Borrowed);
+        }
         let bucket = &self.buckets[register.bucket()];
-        let present = if is_current {
-            self.automerge.get_all(bucket, register.name())
-        } else {
-            self.automerge.get_all_at(bucket, register.name(), change.deps())
-        };
-        present.unwrap_or_default()
+        Cow::Owned(self.candidates(bucket, &register.name(), Some(change.deps())))
     }
 
     fn record(&self, change: &Change, time_ms: u64, user: String) -> ChangeRecord {
@@ -461,6 +464,16 @@ impl Document {
         }
     }
 
+    /// Brings the registers of a change that was made once more up to date: each holds its new cell alone.
+    fn replace(&mut self, replacements: &[(Register, Vec<u8>)], first: Operation) {
+        for (counter, (register, cell)) in (first.counter..).zip(replacements) {
+            let Ok(cell) = Cell::decode(cell) else { continue };
+            let candidates = Candidates(vec![Candidate { cell, operation: Operation { counter, ..first } }]);
+            debug_assert_eq!(candidates, self.candidates(&self.buckets[register.bucket()], &register.name(), None));
+            self.state.set(register.clone(), candidates);
+        }
+    }
+
     fn read_state(&self, heads: Option<&[automerge::ChangeHash]>) -> State {
         let mut state = State::default();
         for bucket in 0..BUCKETS {
@@ -527,28 +540,30 @@ fn check_superseded(
     operation: &Op,
     register: &Register,
     earlier: &[Register],
-    present: &[(Value<'_>, ObjId)],
+    present: &Candidates,
 ) -> Result<(), &'static str> {
     let is_own = |id: &OpId| {
         let index = id.counter().checked_sub(change.start_op().get()).and_then(|index| usize::try_from(index).ok());
         id.actor() == change.actor_id() && index.and_then(|index| earlier.get(index)) == Some(register)
     };
-    let is_present = |id: &OpId| present.iter().any(|(_, known)| is_operation(known, id));
+    let is_present = |id: &OpId| present.0.iter().any(|known| is_operation(known.operation, id));
     let known = operation.pred.iter().all(|id| is_own(id) || is_present(id));
     if known { Ok(()) } else { Err("it supersedes what isn't there") }
 }
 
-fn is_operation(known: &ObjId, id: &OpId) -> bool {
-    matches!(known, ObjId::Id(counter, actor, _) if *counter == id.counter() && actor == id.actor())
+fn is_operation(known: Operation, id: &OpId) -> bool {
+    known.counter == id.counter()
+        && Writer::from_bytes(id.actor().to_bytes()).is_ok_and(|writer| writer == known.writer)
 }
 
 /// The new cell, if an operation puts one in the place of all that its register holds, and that is none of them.
-fn replacement(operation: &Op, present: &[(Value<'_>, ObjId)]) -> Option<Vec<u8>> {
-    let OpType::Put(ScalarValue::Bytes(cell)) = &operation.action else { return None };
-    let takes_all = operation.pred.len() == present.len()
-        && present.iter().all(|(_, known)| operation.pred.iter().any(|id| is_operation(known, id)));
-    let is_new = present.iter().all(|(value, _)| !matches!(value, Value::Scalar(scalar) if matches!(scalar.as_ref(), ScalarValue::Bytes(bytes) if bytes == cell)));
-    (takes_all && is_new).then(|| cell.clone())
+fn replacement(operation: &Op, present: &Candidates) -> Option<Vec<u8>> {
+    let OpType::Put(ScalarValue::Bytes(bytes)) = &operation.action else { return None };
+    let is_taken = |known: &Candidate| operation.pred.iter().any(|id| is_operation(known.operation, id));
+    let takes_all = operation.pred.len() == present.0.len() && present.0.iter().all(is_taken);
+    let cell = Cell::decode(bytes).ok()?;
+    let is_new = present.0.iter().all(|known| known.cell != cell);
+    (takes_all && is_new).then(|| bytes.clone())
 }
 
 /// Whether no register is written to twice.
