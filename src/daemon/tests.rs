@@ -2,13 +2,16 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use murmurate_client::types::{AddFolder, Conflicts};
 use murmurate_net::Environment;
 
+use super::core::Slot;
 use super::request::{Caller, Request};
+use super::store::{Batch, Directory, LogOptions, LogStore, Store};
 use super::{Daemon, DaemonConfig, throwaway_mesh};
 
 /// How long a condition may take. Far above what it needs: a slow machine isn't a failure.
@@ -105,6 +108,16 @@ impl Mesh {
         let ask = |reply| Request::Documents { prefix: doc.into(), reply };
         while self.daemon(index).core.ask(ask).await.unwrap().documents.is_empty() == present {
             assert!(started.elapsed() < PATIENCE, "{doc} should be there: {present}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Waits until the host shows this value, alone or in conflict with others.
+    async fn has_value(&self, index: usize, address: &str, value: &str) {
+        let started = Instant::now();
+        let ask = |reply| Request::Get { address: address.into(), reply };
+        while self.daemon(index).core.ask(ask).await.unwrap().value.text != value {
+            assert!(started.elapsed() < PATIENCE, "{address} should be {value}");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
@@ -214,6 +227,48 @@ async fn a_file_that_was_the_same_when_its_folder_joined_is_known_after_a_restar
     mesh.has_document(0, "config/app.toml", false).await;
     let path = mesh.path(0, "app.toml");
     wait_for(|| !path.exists(), || seen(&path)).await;
+}
+
+/// Brings the store to where it would be had the daemon ended right after the file was replaced the last time.
+fn forget_last_write(mesh: &Mesh, name: &str) {
+    let directory = Directory::open(&mesh.hosts[0].config.data_dir.join("store")).unwrap();
+    let store = LogStore::open(Arc::new(directory), LogOptions::default(), &mut mesh.environment.rng()).unwrap();
+    let key = format!("base/config/{name}");
+    let slot = Slot::before_last_write(&store.state(&key).unwrap().unwrap());
+    store.commit(&Batch { states: vec![(key, Some(slot))], ..Batch::default() }).unwrap();
+}
+
+async fn check_edit_after_a_write_that_was_cut_off(in_staging: bool) {
+    let mut mesh = Mesh::start(1).await;
+    let path = mesh.path(0, "app.toml");
+    std::fs::write(&path, "k = 1\n").unwrap();
+    mesh.has_document(0, "config/app.toml", true).await;
+    mesh.put(0, "config/app.toml#k", "2").await;
+    mesh.all_have("app.toml", "k = 2\n").await;
+    mesh.converged(0).await;
+    mesh.down(0).await;
+    forget_last_write(&mesh, "app.toml");
+    if !in_staging {
+        std::fs::remove_dir_all(mesh.path(0, ".murmurate/staging")).unwrap();
+        std::fs::create_dir(mesh.path(0, ".murmurate/staging")).unwrap();
+    }
+    // An old file is read at once, and what is read after it tells that it was.
+    let file = std::fs::File::options().write(true).open(&path).unwrap();
+    file.set_modified(std::time::SystemTime::now() - Duration::from_secs(60)).unwrap();
+    std::fs::write(mesh.path(0, "later.toml"), "k = 1\n").unwrap();
+    mesh.up(0);
+    mesh.has_document(0, "config/later.toml", true).await;
+    mesh.down(0).await;
+    std::fs::write(&path, "k = 3\n").unwrap();
+    mesh.up(0);
+    mesh.has_value(0, "config/app.toml#k", "3").await;
+    assert_eq!(mesh.conflicts(0).await.conflicts, [], "its editor saw what was put");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_that_was_cut_off_is_the_ground_of_edits_after_the_next_start_too() {
+    check_edit_after_a_write_that_was_cut_off(true).await;
+    check_edit_after_a_write_that_was_cut_off(false).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

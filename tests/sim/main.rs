@@ -4,8 +4,8 @@
 //! A failure prints its seed and the command that replays it, with its trace:
 //! `SIM_SEED=17 SIM_STOPS=0 cargo test --test sim replay -- --ignored --nocapture`; `SIM_SEEDS=1000 cargo test --test sim` runs more seeds than the usual ones.
 //!
-//! Worlds in which processes and machines stop in the middle of an operation run by `-- --ignored` only: rare failures in
-//! them are still being traced, and their traces aren't yet the same each time.
+//! Where processes and machines stop in the middle of an operation, about one seed in ten has two possible traces still;
+//! and one seed in some hundred breaks a promise: 115 is the first.
 //!
 //! ```text
 //!  scenario ──events──▶ world ──▶ machines: daemon ──▶ disk, file system, hints (tests/simulated)
@@ -81,24 +81,33 @@ fn every_promise_holds_in_worlds_with_odd_seeds() {
 }
 
 #[test]
-#[ignore = "rare failures are still being traced"]
 fn every_promise_holds_when_machines_stop_with_even_seeds() {
     seeds(0).for_each(run);
 }
 
 #[test]
-#[ignore = "rare failures are still being traced"]
 fn every_promise_holds_when_machines_stop_with_odd_seeds() {
     seeds(1).for_each(run);
 }
 
-#[test]
-fn the_same_seed_gives_the_same_trace() {
-    let run = || scenario::write_without_stops(5).trace().lines();
+/// Where two runs of a world part, told with what is around it.
+fn check_same(write: impl Fn() -> world::World) {
+    let run = || write().trace().lines();
     let (first, second) = (run(), run());
     let Some(at) = (0..first.len().max(second.len())).find(|at| first.get(*at) != second.get(*at)) else { return };
-    let around = |lines: &[String]| lines[at.saturating_sub(20)..lines.len().min(at + 10)].join("\n");
+    let around = |lines: &[String]| lines[at.saturating_sub(20).min(lines.len())..lines.len().min(at + 10)].join("\n");
     panic!("the runs part at line {at}:\n{}\n\n{}", around(&first), around(&second));
+}
+
+#[test]
+fn the_same_seed_gives_the_same_trace() {
+    check_same(|| scenario::write_without_stops(5));
+}
+
+#[test]
+#[ignore = "2 of 24 seeds part: an engine draws once more in one of the runs, and why is not known"]
+fn the_same_seed_gives_the_same_trace_when_machines_stop() {
+    seeds(0).for_each(|seed| check_same(|| scenario::write(seed)));
 }
 
 /// Runs the seed named by `SIM_SEED` (or 0), without stops if `SIM_STOPS=0`, and prints its trace.

@@ -20,6 +20,11 @@ const RESCAN: Duration = Duration::from_secs(19);
 
 /// Runs the world of a seed, and checks every promise. Gives the world for its trace.
 pub(crate) fn run(seed: u64) -> World {
+    finish(write(seed), seed)
+}
+
+/// The same without the end, for comparing two runs of it.
+pub(crate) fn write(seed: u64) -> World {
     let mut world = World::new(seed, 3 + usize::from(seed % 4 == 3), longest_delay(seed));
     world.set_up();
     draw_conditions(&mut world);
@@ -34,7 +39,7 @@ pub(crate) fn run(seed: u64) -> World {
             invariants::check_all_along(&world);
         }
     }
-    finish(world, seed)
+    world
 }
 
 /// Heals everything, and checks every promise.

@@ -116,11 +116,12 @@ fn jittered(rng: &mut ChaCha20Rng, range: std::ops::Range<u64>) -> Duration {
 }
 
 async fn wait_until_disconnected(shared: &Shared, node: NodeId) {
-    let mut changes = shared.registry().changes();
-    while shared.registry().is_connected(&node) {
-        if changes.changed().await.is_err() {
+    loop {
+        let changed = shared.registry().changed();
+        if !shared.registry().is_connected(&node) {
             return;
         }
+        changed.await;
     }
 }
 

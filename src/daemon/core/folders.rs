@@ -170,6 +170,15 @@ impl Slot {
         Ok(Self { base, intents, recent, ..Self::default() })
     }
 
+    /// The stored slot as it would be had the daemon ended before it took note of its last write.
+    #[cfg(test)]
+    pub(crate) fn before_last_write(bytes: &[u8]) -> Vec<u8> {
+        let mut slot = Self::decode(bytes).unwrap();
+        let former = slot.recent.pop_back().unwrap();
+        slot.intents = vec![std::mem::replace(&mut slot.base, former)];
+        slot.encode()
+    }
+
     /// Every content that this file may have had lately.
     fn recent_hashes(&self) -> impl Iterator<Item = ContentHash> + '_ {
         self.recent.iter().chain(&self.intents).filter_map(|base| base.hash)

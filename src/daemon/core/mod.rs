@@ -48,7 +48,8 @@ use tokio::sync::{mpsc, watch};
 
 use self::commits::{Commits, Item, Outcome, StateEntry, Then};
 use self::documents::Documents;
-use self::folders::{Folder, Folders, Slot};
+pub(crate) use self::folders::Slot;
+use self::folders::{Folder, Folders};
 use self::link::Refusals;
 use self::membership::{Ended, Membership, Renewed, Standing};
 use self::outbox::Outbox;

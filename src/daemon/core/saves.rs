@@ -131,7 +131,16 @@ impl Core {
         let done = slot.intents.swap_remove(done);
         slot.rebase(done);
         slot.intents = later;
+        self.keep_slot(&document);
         self.dirty.insert(document);
+    }
+
+    /// Brings what is known of a file to the disk. What told of a write that was cut off is gone after this start: the
+    /// next one would take an edit made since for one of the content before that write.
+    fn keep_slot(&mut self, document: &DocumentId) {
+        let Some(slot) = self.folders.slot(document) else { return };
+        let states = vec![(slot_state(document), Some(slot.encode()))];
+        self.commits.push(Item { states, urgent: true, ..Item::default() });
     }
 
     async fn take_save(&mut self, save: Save, kind: SaveKind) {
@@ -155,6 +164,7 @@ impl Core {
             // The daemon ended between the exchange and taking note of it.
             let done = slot.intents.swap_remove(done);
             slot.rebase(done);
+            self.keep_slot(&save.document);
             self.dirty.insert(save.document);
             return;
         }

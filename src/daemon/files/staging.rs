@@ -198,10 +198,12 @@ impl Folder {
                     let (folder, path) = (self.name.clone(), path.clone());
                     self.events.push(FileEvent::Replaced { folder, path, hash: new });
                 }
-                if in_place || [new, old].contains(&Some(hash)) || self.recent.contains(&hash) {
+                if in_place || new == Some(hash) {
                     return discard(directory, name);
                 }
-                let swapped = Swapped::new(self.now, path, old, new, None, None);
+                // What the core knows is no edit; but whoever has the file open may go on writing.
+                let ground = if self.recent.contains(&hash) { Some(hash) } else { old };
+                let swapped = Swapped::new(self.now, path, ground, new, None, None);
                 self.staging.swapped.insert(name.to_owned(), swapped);
                 self.look_at(directory, name);
             }

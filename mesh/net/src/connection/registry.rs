@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use murmurate_crdt::id::NodeId;
-use tokio::sync::watch;
+use tokio::sync::futures::Notified;
+use tokio::sync::{Notify, watch};
 
 use super::greeting::Instance;
 use super::path::PathStats;
@@ -79,12 +80,13 @@ pub(crate) enum Admission {
 
 pub(crate) struct Registry {
     entries: Mutex<BTreeMap<NodeId, Entry>>,
-    changed: watch::Sender<()>,
+    // Not a watch channel: that wakes those who wait in an order of its own randomness, and so a simulation would part.
+    changed: Notify,
 }
 
 impl Registry {
     pub(crate) fn new() -> Self {
-        Self { entries: Mutex::default(), changed: watch::channel(()).0 }
+        Self { entries: Mutex::default(), changed: Notify::new() }
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<NodeId, Entry>> {
@@ -141,9 +143,9 @@ impl Registry {
         all
     }
 
-    /// Told after each change.
-    pub(crate) fn changes(&self) -> watch::Receiver<()> {
-        self.changed.subscribe()
+    /// Resolves after the next change. What changes between this call and the wait counts, too.
+    pub(crate) fn changed(&self) -> Notified<'_> {
+        self.changed.notified()
     }
 
     /// Decides about a candidate, on the side that decides.
@@ -203,7 +205,7 @@ impl Registry {
         tracing::debug!(peer = %candidate.peer, dialled_here = entry.is_dialled_here, "connection admitted");
         entries.insert(candidate.peer, entry);
         drop(entries);
-        self.changed.send_replace(());
+        self.changed.notify_waiters();
         Admission::Admitted(seat)
     }
 
@@ -216,6 +218,6 @@ impl Registry {
             entries.remove(&seat.peer);
         }
         drop(entries);
-        self.changed.send_replace(());
+        self.changed.notify_waiters();
     }
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use super::bench::{Act, Bench, Call, Scripted};
 use crate::daemon::files::filesystem::Rename;
 use crate::daemon::files::folder::Input;
-use crate::daemon::files::message::{FileEvent, SaveKind};
+use crate::daemon::files::message::{ContentHash, FileEvent, SaveKind};
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Editor {
@@ -189,6 +189,20 @@ fn a_late_edit_stays_in_staging_until_it_is_taken() {
     let mut third = again.restart();
     third.run_ms(20_000);
     assert_eq!(third.take_saves(), []);
+}
+
+#[test]
+fn an_editor_that_has_a_swapped_out_file_open_over_a_restart_is_heard() {
+    let mut bench = Bench::new();
+    bench.put("a", "old content");
+    let file = open(&bench);
+    bench.put("a", "new content");
+    let mut again = bench.restart();
+    again.run_ms(100);
+    rewrite(&file, "an edit in place");
+    again.run_ms(20_000);
+    let (_, content, SaveKind::Late { replaced, .. }) = again.take_saves().remove(0) else { panic!("not late") };
+    assert_eq!((content.as_str(), replaced), ("an edit in place", Some(ContentHash::of(b"old content"))));
 }
 
 #[test]
