@@ -4,8 +4,7 @@
 //! A failure prints its seed and the command that replays it, with its trace:
 //! `SIM_SEED=17 SIM_STOPS=0 cargo test --test sim replay -- --ignored --nocapture`; `SIM_SEEDS=1000 cargo test --test sim` runs more seeds than the usual ones.
 //!
-//! Where processes and machines stop in the middle of an operation, about one seed in ten has two possible traces still;
-//! and one seed in some hundred breaks a promise: 115 is the first.
+//! Where processes and machines stop in the middle of an operation, about one seed in ten has two possible traces still.
 //!
 //! ```text
 //!  scenario ──events──▶ world ──▶ machines: daemon ──▶ disk, file system, hints (tests/simulated)

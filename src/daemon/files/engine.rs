@@ -278,7 +278,9 @@ impl Engine {
             let until = held.filter(|(hash, _)| *hash == read.file.hash).map_or(now + CUT_OFF_HOLD, |(_, until)| until);
             if now < until {
                 let held = Some((read.file.hash, until));
-                self.set_state(path, State::Due { at: until, since, quiet: None, held, busy: false });
+                // Should it change without a word of it, somebody may be in the middle of it by then.
+                let quiet = Some(read.stamp);
+                self.set_state(path, State::Due { at: until, since, quiet, held, busy: false });
                 return Decision::Later;
             }
         }

@@ -130,6 +130,14 @@ fn content_that_looks_cut_off_is_held_for_two_seconds() {
         (1000, ReadsCut(10, "", Decision::Later)),
         (2010, ReadsCut(10, "", SAVED)),
     ]);
+    // More came without a word of it: its writer may be in the middle of it.
+    check(&[
+        (10, done),
+        (10, ReadsCut(10, "", Decision::Later)),
+        (2010, Reads(2000, "half", Decision::Later)),
+        (2309, Nothing),
+        (2310, Reads(2000, "half", SAVED)),
+    ]);
     // What was there comes back: nothing happened.
     check(&[
         (10, done),
