@@ -105,10 +105,10 @@ impl Machine {
     }
 
     /// The wall clock jumps.
-    pub(crate) fn set_clock(&self, ahead_ms: i64, now: Duration) {
-        self.clock_ahead_ms.store(ahead_ms, Ordering::Relaxed);
+    pub(crate) fn set_clock(&self, ahead_ms: i64) {
+        let before_ms = self.clock_ahead_ms.swap(ahead_ms, Ordering::Relaxed);
         if let Some(running) = &*self.running.lock().unwrap() {
-            running.clock.set_wall_ms(self.wall_ms(now));
+            running.clock.jump_ms(ahead_ms - before_ms);
         }
     }
 

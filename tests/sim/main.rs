@@ -4,8 +4,6 @@
 //! A failure prints its seed and the command that replays it, with its trace:
 //! `SIM_SEED=17 SIM_STOPS=0 cargo test --test sim replay -- --ignored --nocapture`; `SIM_SEEDS=1000 cargo test --test sim` runs more seeds than the usual ones.
 //!
-//! Where processes and machines stop in the middle of an operation, about one seed in ten has two possible traces still.
-//!
 //! ```text
 //!  scenario ──events──▶ world ──▶ machines: daemon ──▶ disk, file system, hints (tests/simulated)
 //!                         │          └─▶ quinn ──▶ network: loses, doubles, cuts; turmoil delays
@@ -104,9 +102,13 @@ fn the_same_seed_gives_the_same_trace() {
 }
 
 #[test]
-#[ignore = "2 of 24 seeds part: an engine draws once more in one of the runs, and why is not known"]
-fn the_same_seed_gives_the_same_trace_when_machines_stop() {
+fn the_same_seed_gives_the_same_trace_when_machines_stop_with_even_seeds() {
     seeds(0).for_each(|seed| check_same(|| scenario::write(seed)));
+}
+
+#[test]
+fn the_same_seed_gives_the_same_trace_when_machines_stop_with_odd_seeds() {
+    seeds(1).for_each(|seed| check_same(|| scenario::write(seed)));
 }
 
 /// Runs the seed named by `SIM_SEED` (or 0), without stops if `SIM_STOPS=0`, and prints its trace.

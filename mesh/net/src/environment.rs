@@ -74,6 +74,13 @@ impl SimulatedClock {
         Self { started: Instant::now(), wall_at_start_ms: AtomicU64::new(wall_ms) }
     }
 
+    /// Makes the wall clock jump ahead, or back if negative. Reads no clock, so it may be called outside of the runtime whose
+    /// time this clock follows.
+    pub fn jump_ms(&self, ahead_ms: i64) {
+        let jump = |at_start: u64| Some(at_start.saturating_add_signed(ahead_ms));
+        let _ = self.wall_at_start_ms.fetch_update(Ordering::Relaxed, Ordering::Relaxed, jump);
+    }
+
     /// Makes the wall clock jump to `wall_ms`. Monotonic time is untouched.
     pub fn set_wall_ms(&self, wall_ms: u64) {
         let at_start_ms = wall_ms.saturating_sub(milliseconds(self.monotonic()));
