@@ -121,10 +121,12 @@ impl fmt::Display for DisconnectReason {
     }
 }
 
-/// Text from the other side, made safe for a log: no control characters, bounded.
+/// Text from the other side, made safe for a log: no control characters, bounded also once what is no text was replaced.
 pub(crate) fn printable(text: &[u8]) -> String {
     let text = String::from_utf8_lossy(&text[..text.len().min(limits::CLOSE_REASON_BYTES)]);
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    let mut text: String = text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+    text.truncate(text.floor_char_boundary(limits::CLOSE_REASON_BYTES));
+    text
 }
 
 impl From<ConnectionError> for DisconnectReason {

@@ -187,6 +187,7 @@ mod tests {
     use super::*;
     use crate::environment::Random;
     use crate::identity::ThrowawayMesh;
+    use crate::limits::REFUSAL_TEXT_BYTES;
     use murmurate_crdt::id::MeshId;
     use proptest::prelude::*;
 
@@ -259,6 +260,10 @@ mod tests {
         for refusal in numbered.chain([JoinRefusal::Other("because".to_owned())]) {
             assert_eq!(decode_answer(&encode_answer(&Err(refusal.clone()))), Ok(Err(refusal)));
         }
+        let mut garbage = Encoder::new();
+        garbage.u8(VERSION).u8(REFUSED).varint(999).bytes(&[0xff; REFUSAL_TEXT_BYTES]);
+        let read = decode_answer(&garbage.finish()).unwrap();
+        assert_eq!(decode_answer(&encode_answer(&read)), Ok(read), "what is no text grows no larger by being replaced");
         let mut later = Encoder::new();
         later.u8(VERSION).u8(REFUSED).varint(999).text("a later\nreason").text("and more");
         assert_eq!(decode_answer(&later.finish()), Ok(Err(JoinRefusal::Other("a later\u{fffd}reason".to_owned()))));
