@@ -3,7 +3,7 @@
 
 mod disk;
 mod inotify;
-mod sync;
+pub mod sync;
 mod udp;
 
 use std::fs;

@@ -1,10 +1,10 @@
 //! What the figures depend on besides the engine.
 
 use std::fmt;
-use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use murmurate::host_facts::sync;
 
 use crate::Outcome;
 
@@ -25,7 +25,8 @@ impl Machine {
         std::fs::create_dir_all(directory)?;
         let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease")?.trim().to_owned();
         let processors = std::thread::available_parallelism()?.get();
-        Ok(Self { sync: time_syncs(directory)?, kernel, processors, load: load()? })
+        let sync = Percentiles::of(sync::times(directory, SYNCS, Duration::MAX)?);
+        Ok(Self { sync, kernel, processors, load: load()? })
     }
 }
 
@@ -47,21 +48,6 @@ pub(crate) fn written_bytes() -> Outcome<u64> {
     let text = std::fs::read_to_string("/proc/self/io")?;
     let line = text.lines().find_map(|line| line.strip_prefix("write_bytes: ")).ok_or("no write_bytes")?;
     Ok(line.trim().parse()?)
-}
-
-fn time_syncs(directory: &Path) -> Outcome<Percentiles> {
-    let scratch = tempfile::tempdir_in(directory)?;
-    let file = File::create(scratch.path().join("sync"))?;
-    file.write_all_at(&[0; 4096], 0)?;
-    file.sync_all()?;
-    let mut times = Vec::with_capacity(SYNCS);
-    for round in 0..SYNCS {
-        let start = Instant::now();
-        file.write_all_at(&[u8::try_from(round % 251)?; 4096], 0)?;
-        file.sync_data()?;
-        times.push(start.elapsed());
-    }
-    Ok(Percentiles::of(times))
 }
 
 /// Median and 99th percentile.

@@ -313,7 +313,7 @@ impl Document {
         match replacements {
             Some(replacements) => {
                 self.replay(change, &replacements).map_err(failed)?;
-                self.replace(&replacements, Operation { counter: frame.start_op, writer: dot.writer });
+                self.replace(replacements, Operation { counter: frame.start_op, writer: dot.writer });
             }
             None => {
                 self.apply_to_automerge(change, frame.hash).map_err(failed)?;
@@ -348,14 +348,13 @@ impl Document {
             if let Err(why) = check_superseded(&change, operation, &register, &registers, &present) {
                 return Ok(Err(ApplyError::Schema(dot, why)));
             }
-            replacements = replacements.zip(replacement(operation, &present)).map(|(mut all, value)| {
-                all.push(value);
-                all
+            replacements = replacements.and_then(|mut all| {
+                all.push(replacement(operation, &register, &present)?);
+                Some(all)
             });
             registers.push(register);
         }
         let replacements = replacements.filter(|_| all_differ(&registers));
-        let replacements = replacements.map(|values| registers.iter().cloned().zip(values).collect());
         // A snapshot keeps operations, not bytes: what isn't written the one way can't be restored from it.
         if Change::from(expanded).raw_bytes() != chunk {
             return Ok(Err(ApplyError::Schema(dot, "it isn't in automerge's own form")));
@@ -418,14 +417,14 @@ impl Document {
 
     /// Makes a small change of another host once more, here: automerge takes in foreign changes by going over all that was
     /// ever written to their maps, own ones at once. That it is the very same change its hash says.
-    fn replay(&mut self, change: Change, replacements: &[(Register, Vec<u8>)]) -> Result<(), String> {
+    fn replay(&mut self, change: Change, replacements: &[Replacement]) -> Result<(), String> {
         let (before, hash) = (self.automerge.get_heads(), change.hash());
         let (automerge, buckets) = (&mut self.automerge, &self.buckets);
         automerge.set_actor(change.actor_id().clone());
         let made = guarded(|| {
             let mut transaction = automerge.transaction();
-            for (register, cell) in replacements {
-                let value = ScalarValue::Bytes(cell.clone());
+            for Replacement { register, bytes, .. } in replacements {
+                let value = ScalarValue::Bytes(bytes.clone());
                 transaction
                     .put(&buckets[register.bucket()], register.name(), value)
                     .map_err(|error| error.to_string())?;
@@ -465,12 +464,11 @@ impl Document {
     }
 
     /// Brings the registers of a change that was made once more up to date: each holds its new cell alone.
-    fn replace(&mut self, replacements: &[(Register, Vec<u8>)], first: Operation) {
-        for (counter, (register, cell)) in (first.counter..).zip(replacements) {
-            let Ok(cell) = Cell::decode(cell) else { continue };
+    fn replace(&mut self, replacements: Vec<Replacement>, first: Operation) {
+        for (counter, Replacement { register, cell, .. }) in (first.counter..).zip(replacements) {
             let candidates = Candidates(vec![Candidate { cell, operation: Operation { counter, ..first } }]);
             debug_assert_eq!(candidates, self.candidates(&self.buckets[register.bucket()], &register.name(), None));
-            self.state.set(register.clone(), candidates);
+            self.state.set(register, candidates);
         }
     }
 
@@ -529,8 +527,15 @@ struct Read {
     change: Change,
     /// What it writes to.
     registers: Vec<Register>,
-    /// The registers with their new cells, if that is all that it does to what is here: see [`Document::replay`].
-    replacements: Option<Vec<(Register, Vec<u8>)>>,
+    /// What it puts in place of what, if that is all that it does to what is here: see [`Document::replay`].
+    replacements: Option<Vec<Replacement>>,
+}
+
+/// A cell that takes the place of all that its register holds, and how its author wrote it.
+struct Replacement {
+    register: Register,
+    cell: Cell,
+    bytes: Vec<u8>,
 }
 
 /// What an operation supersedes must stand in its register, where the change was written or in the change itself:
@@ -556,14 +561,14 @@ fn is_operation(known: Operation, id: &OpId) -> bool {
         && Writer::from_bytes(id.actor().to_bytes()).is_ok_and(|writer| writer == known.writer)
 }
 
-/// The new cell, if an operation puts one in the place of all that its register holds, and that is none of them.
-fn replacement(operation: &Op, present: &Candidates) -> Option<Vec<u8>> {
+/// What an operation replaces, if it puts a cell in the place of all that its register holds, and that is none of them.
+fn replacement(operation: &Op, register: &Register, present: &Candidates) -> Option<Replacement> {
     let OpType::Put(ScalarValue::Bytes(bytes)) = &operation.action else { return None };
     let is_taken = |known: &Candidate| operation.pred.iter().any(|id| is_operation(known.operation, id));
     let takes_all = operation.pred.len() == present.0.len() && present.0.iter().all(is_taken);
     let cell = Cell::decode(bytes).ok()?;
     let is_new = present.0.iter().all(|known| known.cell != cell);
-    (takes_all && is_new).then(|| bytes.clone())
+    (takes_all && is_new).then(|| Replacement { register: register.clone(), cell, bytes: bytes.clone() })
 }
 
 /// Whether no register is written to twice.

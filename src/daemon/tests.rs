@@ -104,22 +104,16 @@ impl Mesh {
 
     /// Waits until the host has a document, or hasn't.
     async fn has_document(&self, index: usize, doc: &str, present: bool) {
-        let started = Instant::now();
         let ask = |reply| Request::Documents { prefix: doc.into(), reply };
-        while self.daemon(index).core.ask(ask).await.unwrap().documents.is_empty() == present {
-            assert!(started.elapsed() < PATIENCE, "{doc} should be there: {present}");
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        let done = async || self.daemon(index).core.ask(ask).await.unwrap().documents.is_empty() != present;
+        wait_until(done, || format!("{doc} should be there: {present}")).await;
     }
 
     /// Waits until the host shows this value, alone or in conflict with others.
     async fn has_value(&self, index: usize, address: &str, value: &str) {
-        let started = Instant::now();
         let ask = |reply| Request::Get { address: address.into(), reply };
-        while self.daemon(index).core.ask(ask).await.unwrap().value.text != value {
-            assert!(started.elapsed() < PATIENCE, "{address} should be {value}");
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        let done = async || self.daemon(index).core.ask(ask).await.unwrap().value.text == value;
+        wait_until(done, || format!("{address} should be {value}")).await;
     }
 
     async fn put(&self, index: usize, address: &str, value: &str) {
@@ -158,8 +152,12 @@ fn seen(path: &Path) -> String {
 }
 
 async fn wait_for(done: impl Fn() -> bool, seen: impl Fn() -> String) {
+    wait_until(async || done(), seen).await;
+}
+
+async fn wait_until(done: impl AsyncFn() -> bool, seen: impl Fn() -> String) {
     let started = Instant::now();
-    while !done() {
+    while !done().await {
         assert!(started.elapsed() < PATIENCE, "{}", seen());
         tokio::time::sleep(Duration::from_millis(5)).await;
     }

@@ -15,9 +15,22 @@ const LONGEST: Duration = Duration::from_secs(3);
 /// Bytes of one write: a page, as the store's smallest.
 const WRITE_BYTES: usize = 4_096;
 
-/// Measures in a file of its own, which is gone afterwards. Like the store, which writes into space that it has made
-/// before, it writes over the same bytes.
+/// The median and the worst of some writes.
 pub(super) fn measure(directory: &Path) -> io::Result<SyncFacts> {
+    let mut times = times(directory, SAMPLES, LONGEST)?;
+    times.sort_unstable();
+    let microseconds = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+    let worst_us = times.last().copied().map_or(0, microseconds);
+    Ok(SyncFacts { samples: times.len() as u64, median_us: microseconds(times[times.len() / 2]), worst_us })
+}
+
+/// How long 4 KiB in place and fdatasync took, so many times; after `longest` no further one is begun, but one there is.
+/// Measured in a file of its own, which is gone afterwards. Like the store, which writes into space that it has made
+/// before, it writes over the same bytes.
+///
+/// # Errors
+/// When the file can't be made, written, synced or removed.
+pub fn times(directory: &Path, samples: usize, longest: Duration) -> io::Result<Vec<Duration>> {
     let path = directory.join(format!(".measured-{}", std::process::id()));
     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
     // One that a killed process left behind isn't in use.
@@ -28,22 +41,20 @@ pub(super) fn measure(directory: &Path) -> io::Result<SyncFacts> {
     let measured = file.and_then(|file| {
         file.write_all_at(&[0; WRITE_BYTES], 0)?;
         file.sync_all()?;
-        samples(|| file.write_all_at(&[1; WRITE_BYTES], 0).and_then(|()| file.sync_data()))
+        timed(samples, longest, || file.write_all_at(&[1; WRITE_BYTES], 0).and_then(|()| file.sync_data()))
     });
     let removed = fs::remove_file(&path);
     let measured = measured?;
     removed.map(|()| measured)
 }
 
-fn samples(mut write: impl FnMut() -> io::Result<()>) -> io::Result<SyncFacts> {
+fn timed(samples: usize, longest: Duration, mut write: impl FnMut() -> io::Result<()>) -> io::Result<Vec<Duration>> {
     let begun = Instant::now();
-    let mut times_us = Vec::with_capacity(SAMPLES);
-    while times_us.len() < SAMPLES && (times_us.is_empty() || begun.elapsed() < LONGEST) {
+    let mut times = Vec::with_capacity(samples);
+    while times.len() < samples && (times.is_empty() || begun.elapsed() < longest) {
         let started = Instant::now();
         write()?;
-        times_us.push(u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX));
+        times.push(started.elapsed());
     }
-    times_us.sort_unstable();
-    let worst_us = times_us.last().copied().unwrap_or(0);
-    Ok(SyncFacts { samples: times_us.len() as u64, median_us: times_us[times_us.len() / 2], worst_us })
+    Ok(times)
 }

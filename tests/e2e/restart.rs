@@ -1,12 +1,8 @@
 //! Daemons that were away for a while, and come back with what is on their disks.
 
 use std::fs;
-use std::path::Path;
-use std::process::Command;
 
 use crate::harness::{APP_TOML, Mesh};
-
-const ACTOR_BYTES: usize = 32;
 
 #[test]
 fn a_restart_of_all_hosts_keeps_everything() {
@@ -47,16 +43,6 @@ fn what_was_done_to_files_while_the_daemon_was_down_is_taken_in_at_its_start() {
     mesh.everywhere("stays.toml", "b = 2\n");
 }
 
-/// The actor that writes a host's puts, by one of its versions.
-fn actor(mesh: &Mesh, host: usize, key: &str) -> String {
-    let version = mesh.hosts[host].json(&["get", key])["version"].as_str().unwrap().to_owned();
-    version[..ACTOR_BYTES].to_owned()
-}
-
-fn copy(from: &Path, to: &Path) {
-    assert!(Command::new("cp").arg("-a").args([from, to]).status().unwrap().success());
-}
-
 #[test]
 fn a_restored_backup_writes_as_a_new_actor_and_wedges_nobody() {
     let mut mesh = Mesh::start_apart(3);
@@ -64,25 +50,22 @@ fn a_restored_backup_writes_as_a_new_actor_and_wedges_nobody() {
     mesh.hosts[0].put(&key(0), "0");
     mesh.settle();
     let backup = mesh.directory.path().join("backup");
-    mesh.hosts[0].stop();
-    copy(&mesh.hosts[0].data(), &backup);
-    mesh.hosts[0].start();
+    mesh.hosts[0].back_up(&backup);
     let client = mesh.hosts[0].client();
     for number in 1..=100 {
         client.put(&key(number), &number.to_string()).unwrap();
     }
     mesh.settle();
-    let former = actor(&mesh, 0, &key(100));
+    let former = mesh.hosts[0].actor_of(&key(100));
 
     // The backup alone, cut off from those who know better, writes at once.
     for host in &mut mesh.hosts {
         host.stop();
     }
-    fs::remove_dir_all(mesh.hosts[0].data()).unwrap();
-    copy(&backup, &mesh.hosts[0].data());
+    mesh.hosts[0].restore(&backup);
     mesh.hosts[0].start();
     mesh.hosts[0].put(&key(101), "101");
-    assert_ne!(actor(&mesh, 0, &key(101)), former);
+    assert_ne!(mesh.hosts[0].actor_of(&key(101)), former);
     for host in &mut mesh.hosts[1..] {
         host.start();
     }

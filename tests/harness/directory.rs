@@ -1,6 +1,7 @@
 //! A temporary directory that outlives a failed test.
 
 use std::path::Path;
+use std::process::Command;
 
 use super::report;
 
@@ -26,4 +27,9 @@ impl Drop for Directory {
             report(&format!("left for a look: {}", directory.keep().display()));
         }
     }
+}
+
+/// Copies a directory with all that is in it, to where none is or an empty one.
+pub(crate) fn copy_directory(from: &Path, to: &Path) {
+    assert!(Command::new("cp").arg("-aT").args([from, to]).status().unwrap().success());
 }

@@ -10,8 +10,10 @@ use serde_json::Value as Json;
 
 use super::process::{Process, clean, is_running, murmurate, run, signal};
 use super::wait::poll;
-use super::{Client, Namespace};
+use super::{Client, Namespace, copy_directory};
 
+/// Characters of the actor at the beginning of a version.
+const ACTOR_BYTES: usize = 32;
 /// Lines of a daemon's log that a failure shows.
 const LAST_LINES: usize = 25;
 
@@ -59,19 +61,48 @@ impl Host {
     /// A host as `dev` describes it in one line.
     pub(super) fn of_line(line: &str) -> Self {
         let line: Json = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
-        let socket = PathBuf::from(field(&line, "socket"));
+        let directory = Path::new(field(&line, "socket")).parent().unwrap().to_owned();
+        let pid = line["pid"].as_u64().and_then(|pid| u32::try_from(pid).ok()).unwrap();
+        let host = Self::in_directory(field(&line, "host"), directory, field(&line, "address").parse().unwrap());
+        assert_eq!(
+            (host.folder.to_str().unwrap(), host.socket.to_str().unwrap()),
+            (field(&line, "folder"), field(&line, "socket"))
+        );
+        Self { pid, ..host }
+    }
+
+    /// A host that isn't running, laid out in a directory as `dev` does it.
+    pub(crate) fn in_directory(name: &str, directory: PathBuf, address: SocketAddr) -> Self {
         Self {
-            name: field(&line, "host").to_owned(),
-            directory: socket.parent().unwrap().to_owned(),
-            folder: field(&line, "folder").into(),
-            address: field(&line, "address").parse().unwrap(),
-            pid: line["pid"].as_u64().and_then(|pid| u32::try_from(pid).ok()).unwrap(),
-            socket,
+            name: name.to_owned(),
+            folder: directory.join("config"),
+            socket: directory.join("murmurate.sock"),
+            directory,
+            address,
+            pid: 0,
             namespace: None,
             launcher: Vec::new(),
             environment: Vec::new(),
             daemon: None,
         }
+    }
+
+    /// Copies its data while its daemon is down for a moment.
+    pub(crate) fn back_up(&mut self, to: &Path) {
+        self.stop();
+        copy_directory(&self.data(), to);
+        self.start();
+    }
+
+    /// Puts a copy in the place of its data, while it doesn't run.
+    pub(crate) fn restore(&self, from: &Path) {
+        fs::remove_dir_all(self.data()).unwrap();
+        copy_directory(from, &self.data());
+    }
+
+    /// The actor that wrote what this host shows at a key.
+    pub(crate) fn actor_of(&self, key: &str) -> String {
+        self.json(&["get", key])["version"].as_str().unwrap()[..ACTOR_BYTES].to_owned()
     }
 
     // Its daemon.

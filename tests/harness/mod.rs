@@ -18,7 +18,7 @@ mod process;
 mod wait;
 
 pub(crate) use client::Client;
-pub(crate) use directory::Directory;
+pub(crate) use directory::{Directory, copy_directory};
 pub(crate) use host::{Failure, Host};
 pub(crate) use hosts_apart::HostsApart;
 pub(crate) use mesh::{MESH, Mesh};

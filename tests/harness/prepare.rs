@@ -56,8 +56,7 @@ pub(crate) fn prepare(
     peers: &[SocketAddr],
 ) -> Host {
     let own = directory.join(name);
-    let folder = own.join("config");
-    fs::create_dir_all(&folder).unwrap();
+    fs::create_dir_all(own.join("config")).unwrap();
     fs::create_dir_all(own.join("data")).unwrap();
     save_identity(&own.join("data/identity"), authority, name, certificate);
     let peers: Vec<String> = peers.iter().map(SocketAddr::to_string).collect();
@@ -66,19 +65,7 @@ pub(crate) fn prepare(
          listen = \"{address}\"\npeers = {peers:?}\n"
     );
     fs::write(own.join("daemon.toml"), settings).unwrap();
-    let socket = own.join("murmurate.sock");
-    Host {
-        name: name.to_owned(),
-        directory: own,
-        folder,
-        socket,
-        address,
-        pid: 0,
-        namespace: None,
-        launcher: Vec::new(),
-        environment: Vec::new(),
-        daemon: None,
-    }
+    Host::in_directory(name, own, address)
 }
 
 fn save_identity(directory: &Path, mesh: &ThrowawayMesh, name: &str, certificate: Certificate) {

@@ -2,9 +2,8 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
-use crate::harness::{Host, Mesh, eventually, free_address};
+use crate::harness::{Host, Mesh, copy_directory, eventually, free_address};
 use crate::table::{Extent, Row, Test};
 
 pub(crate) const TWICE: Row = Row {
@@ -29,31 +28,16 @@ pub(crate) const BACKUP: Row = Row {
     ],
 };
 
-fn copy(from: &Path, to: &Path) {
-    assert!(Command::new("cp").arg("-aT").args([from, to]).status().unwrap().success());
-}
-
 /// A second host out of a copy of the first one's directory, which isn't running. What a reboot empties isn't copied.
 fn twin(of: &Host, directory: &Path) -> Host {
-    copy(&of.directory, directory);
+    copy_directory(&of.directory, directory);
     fs::remove_dir_all(directory.join("run")).unwrap();
     let address = free_address();
     let settings = fs::read_to_string(of.settings()).unwrap();
     let changed = settings.replace(&format!("listen = \"{}\"", of.address), &format!("listen = \"{address}\""));
     assert_ne!(changed, settings);
     fs::write(directory.join("daemon.toml"), changed).unwrap();
-    Host {
-        name: "copy".to_owned(),
-        directory: directory.to_owned(),
-        folder: directory.join("config"),
-        socket: directory.join("murmurate.sock"),
-        address,
-        pid: 0,
-        namespace: None,
-        launcher: Vec::new(),
-        environment: Vec::new(),
-        daemon: None,
-    }
+    Host::in_directory("copy", directory.to_owned(), address)
 }
 
 #[test]
@@ -97,22 +81,17 @@ fn a_restored_backup_that_meets_its_peers_first_fetches_what_it_lost() {
     mesh.hosts[0].put(&key(0), "0");
     mesh.settle();
     let backup = mesh.directory.path().join("backup");
-    mesh.hosts[0].stop();
-    copy(&mesh.hosts[0].data(), &backup);
-    mesh.hosts[0].start();
+    mesh.hosts[0].back_up(&backup);
     let client = mesh.hosts[0].client();
     for number in 1..=100 {
         client.put(&key(number), &number.to_string()).unwrap();
     }
     client.put(&key(0), "100").unwrap();
     mesh.settle();
-    let actor =
-        |host: &Host, number: usize| host.json(&["get", &key(number)])["version"].as_str().unwrap()[..32].to_owned();
-    let former = actor(&mesh.hosts[1], 100);
+    let former = mesh.hosts[1].actor_of(&key(100));
 
     mesh.hosts[0].stop();
-    fs::remove_dir_all(mesh.hosts[0].data()).unwrap();
-    copy(&backup, &mesh.hosts[0].data());
+    mesh.hosts[0].restore(&backup);
     // Its folder is as old as the backup, as after a restore of the whole machine.
     mesh.hosts[0].start();
     mesh.settle();
@@ -120,7 +99,7 @@ fn a_restored_backup_that_meets_its_peers_first_fetches_what_it_lost() {
     assert_eq!(one.does(&["get", &key(100)]).trim(), "100");
     assert_eq!(one.does(&["get", &key(0)]).trim(), "100", "the old value came back");
     one.put(&key(101), "101");
-    assert_ne!(actor(one, 101), former);
+    assert_ne!(one.actor_of(&key(101)), former);
     mesh.settle();
     let text = mesh.same_everywhere("app.toml", |text| text.lines().count() == 102);
     assert!(text.contains("key_0 = 100\n"), "{text}");

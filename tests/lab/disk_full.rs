@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::harness::{Client, eventually, note_skipped, run};
+use crate::harness::{Client, copy_directory, eventually, note_skipped, run};
 use crate::switch::{Lab, Link};
 use crate::table::{Extent, Row, Test};
 
@@ -50,10 +50,6 @@ impl Drop for Disk {
     }
 }
 
-fn copy(from: &Path, to: &Path) {
-    assert!(Command::new("cp").arg("-aT").args([from, to]).status().unwrap().success());
-}
-
 /// A value that soon needs more space than was set aside.
 const VALUE_BYTES: usize = 64 << 10;
 const PUTS: usize = 64;
@@ -74,12 +70,12 @@ fn on_a_full_disk_puts_fail_with_the_reason_and_all_else_goes_on() {
     lab.mesh.settle();
     let (data, aside) = (lab.mesh.hosts[1].data(), lab.mesh.directory.path().join("aside"));
     lab.mesh.hosts[1].stop();
-    copy(&data, &aside);
+    copy_directory(&data, &aside);
     let disk = match Disk::mount(&data) {
         Ok(disk) => disk,
         Err(reason) => return note_skipped(test, &reason),
     };
-    copy(&aside, &data);
+    copy_directory(&aside, &data);
     lab.mesh.hosts[1].start();
     lab.mesh.settle();
     // What host-1 and host-3 tell each other goes over the host with the full disk.

@@ -1,15 +1,15 @@
 //! What the figures depend on besides the daemons.
 
-use std::fs::{self, File};
-use std::os::unix::fs::FileExt;
+use std::fs;
 use std::path::Path;
-use std::time::Instant;
+use std::time::Duration;
 
 use murmurate_client::types::ApiError;
 use serde::Serialize;
 
 use super::super::failure;
 use super::latency::Latency;
+use crate::host_facts::sync;
 
 /// Syncs timed to know the disk.
 const SYNCS: usize = 200;
@@ -43,16 +43,6 @@ pub(super) fn load_average() -> f64 {
 }
 
 fn time_syncs(dir: &Path) -> std::io::Result<Latency> {
-    let scratch = tempfile::Builder::new().prefix("murmurate-bench-").tempdir_in(dir)?;
-    let file = File::create(scratch.path().join("sync"))?;
-    file.write_all_at(&[0; 4096], 0)?;
-    file.sync_all()?;
-    let mut times = Vec::with_capacity(SYNCS);
-    for round in 0..SYNCS {
-        let start = Instant::now();
-        file.write_all_at(&[u8::try_from(round % 251).unwrap_or_default(); 4096], 0)?;
-        file.sync_data()?;
-        times.push(start.elapsed());
-    }
+    let times = sync::times(dir, SYNCS, Duration::MAX)?;
     Latency::of(times).ok_or_else(|| std::io::Error::other("nothing was timed"))
 }

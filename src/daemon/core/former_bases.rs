@@ -22,8 +22,7 @@ const SEARCHED_CHANGES: usize = 128;
 impl Core {
     /// The newest state of the document that rendered as a file with this hash.
     pub(super) fn find_former_base(&mut self, document: &DocumentId, hash: ContentHash) -> Option<Base> {
-        let ranges = self.durable.get(document)?.missing_in(&VersionVector::new());
-        let envelopes = self.store.changes(document, &ranges, usize::MAX).ok()?;
+        let envelopes = self.stored_changes(document)?;
         let document = &self.documents.get(document).ok()?.document;
         candidates(&envelopes).into_iter().rev().find_map(|heads| {
             let base = Base::of(&document.render_at(&heads).into());
@@ -34,8 +33,7 @@ impl Core {
     /// The change by which this host took in a file with this hash as an edit of `base`, if it did so before: then the same
     /// edit is found again in what a crash left.
     pub(super) fn find_taken(&mut self, document: &DocumentId, base: &Base, hash: ContentHash) -> Option<Base> {
-        let ranges = self.durable.get(document)?.missing_in(&VersionVector::new());
-        let envelopes = self.store.changes(document, &ranges, usize::MAX).ok()?;
+        let envelopes = self.stored_changes(document)?;
         let mut ground = base.heads.clone();
         ground.sort_unstable();
         let own =
@@ -47,8 +45,13 @@ impl Core {
         });
         let candidates: Vec<Heads> = on_base.collect();
         let document = &self.documents.get(document).ok()?.document;
-        let bases = candidates.into_iter().map(|heads| Base::of(&document.render_at(&heads).into()));
-        bases.into_iter().find(|taken| taken.hash == Some(hash))
+        let mut bases = candidates.into_iter().map(|heads| Base::of(&document.render_at(&heads).into()));
+        bases.find(|taken| taken.hash == Some(hash))
+    }
+
+    fn stored_changes(&self, document: &DocumentId) -> Option<Vec<SignedEnvelope>> {
+        let ranges = self.durable.get(document)?.missing_in(&VersionVector::new());
+        self.store.changes(document, &ranges, usize::MAX).ok()
     }
 }
 
