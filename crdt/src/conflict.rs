@@ -61,8 +61,13 @@ pub(crate) enum Choice {
     KeepBelow(Path),
     /// This scalar, and tombstones over all below it.
     ReplaceTree(Path, Content),
-    /// Tombstones over these paths.
-    Drop(Vec<Path>),
+    /// The shape of `by` in which `hidden` has a place, and tombstones over what has none in it.
+    TakeShape {
+        /// What is shown in another shape.
+        by: Path,
+        /// What that hides.
+        hidden: Path,
+    },
     /// The file goes.
     DeleteFile,
     /// The file stays.
@@ -430,15 +435,22 @@ impl FragmentFinder<'_> {
 
     fn hidden_value(&self, path: &Path, by: &Path) -> Option<Conflict> {
         let candidate = self.epoch.fragments.get(path)?.content.winner()?;
-        let (_, shown) = self.first_below(by)?;
         let shown = ConflictValue {
             text: Some(format!("another shape of {by}")),
             value: None,
-            dot: self.finder.dot(shown)?,
-            choice: Choice::Drop(vec![path.clone()]),
+            dot: self.finder.dot(self.shaper(by)?)?,
+            choice: Choice::DeleteTree(path.clone()),
         };
-        let value = self.content_value(path, candidate)?;
+        let choice = Choice::TakeShape { by: by.clone(), hidden: path.clone() };
+        let value = ConflictValue { choice, ..self.content_value(path, candidate)? };
         conflict(path.clone(), Subject::Value, Kind::Shape, vec![shown, value])
+    }
+
+    /// What gives a path the shape that it is shown in: the container written there, else the first that stands in it.
+    fn shaper<'a>(&'a self, path: &'a Path) -> Option<&'a Candidate> {
+        let own = self.epoch.fragments.get(path).and_then(|fragment| fragment.content.winner());
+        let container = own.filter(|own| matches!(own.cell, Cell::Content(Content::Container(_))));
+        container.or_else(|| Some(self.first_below(path)?.1))
     }
 }
 

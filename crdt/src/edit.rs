@@ -15,7 +15,7 @@ use crate::id::{ActorId, ChangeHash, Lane, Writer};
 use crate::identity::{self, Origin};
 use crate::key::{self, Found, Lookup, Step};
 use crate::limits;
-use crate::path::Path;
+use crate::path::{Path, Segment};
 use crate::register::{Cell, EpochId, Part, Register};
 use crate::render::{self, Rendered};
 use crate::state::{Candidates, State};
@@ -389,19 +389,15 @@ impl Document {
         rendered: &Rendered,
         editor: &Editor,
     ) -> Result<Option<Written>, EditError> {
-        let state = self.state_by(&rendered.heads);
-        let cells = match &chosen.choice {
-            Choice::Put(register, cell) => vec![(register.clone(), cell.clone())],
-            Choice::KeepFile => vec![(Register::Life, Cell::Flag(true))],
-            Choice::DeleteFile => vec![(Register::Life, Cell::Tombstone { container: false })],
-            Choice::DeleteTree(path) => tombstones(&state, std::slice::from_ref(path)),
-            Choice::Drop(paths) => tombstones(&state, paths),
-            Choice::KeepBelow(path) => keep_below(&state, path),
-            Choice::ReplaceTree(path, content) => replace_tree(&state, path, content),
-            Choice::TakeHeads(heads) => return self.take_heads(heads, rendered, editor),
-            Choice::KeepShown => return self.take_content(rendered, editor),
-        };
-        self.commit(&rendered.heads, Lane::API, editor, &cells)
+        match &chosen.choice {
+            Choice::DeleteFile => self.delete_file(rendered, Lane::API, editor),
+            Choice::TakeHeads(heads) => self.take_heads(heads, rendered, editor),
+            Choice::KeepShown => self.take_content(rendered, editor),
+            choice => {
+                let cells = chosen_cells(choice, &self.state_by(&rendered.heads), rendered);
+                self.commit(&rendered.heads, Lane::API, editor, &cells)
+            }
+        }
     }
 
     /// Makes what left-out heads show the content of the file.
@@ -474,14 +470,28 @@ impl Document {
     }
 }
 
-/// Tombstones over the paths and all that lives below them.
-fn tombstones(state: &State, paths: &[Path]) -> Vec<(Register, Cell)> {
+/// What choosing a value within a file writes.
+fn chosen_cells(choice: &Choice, state: &State, rendered: &Rendered) -> Vec<(Register, Cell)> {
+    match choice {
+        Choice::Put(register, cell) => vec![(register.clone(), cell.clone())],
+        Choice::KeepFile => vec![(Register::Life, Cell::Flag(true))],
+        Choice::DeleteTree(path) => tombstones(state, path),
+        Choice::TakeShape { by, hidden } => take_shape(state, by, hidden),
+        Choice::KeepBelow(path) => keep_below(state, path, rendered),
+        Choice::ReplaceTree(path, content) => replace_tree(state, path, content),
+        // These aren't about what stands in the file.
+        Choice::DeleteFile | Choice::TakeHeads(_) | Choice::KeepShown => Vec::new(),
+    }
+}
+
+/// Tombstones over a path and all that lives below it.
+fn tombstones(state: &State, doomed: &Path) -> Vec<(Register, Cell)> {
     let Some((id, epoch)) = state.shown_epoch().and_then(|(id, _)| Some((id, state.epoch(id)?))) else {
         return Vec::new();
     };
-    let doomed = epoch.fragments.iter().filter(|(path, _)| paths.iter().any(|doomed| path.starts_with(doomed)));
-    doomed
-        .filter(|(path, fragment)| fragment.live_content().is_some() || paths.contains(path))
+    let doomed_fragments = epoch.fragments.iter().filter(|(path, _)| path.starts_with(doomed));
+    doomed_fragments
+        .filter(|(path, fragment)| fragment.live_content().is_some() || *path == doomed)
         .map(|(path, fragment)| {
             let container = matches!(fragment.live_content(), Some(Content::Container(_)));
             (content_register(id, path), Cell::Tombstone { container })
@@ -489,21 +499,34 @@ fn tombstones(state: &State, paths: &[Path]) -> Vec<(Register, Cell)> {
         .collect()
 }
 
-fn keep_below(state: &State, path: &Path) -> Vec<(Register, Cell)> {
-    let Some((id, format)) = state.shown_epoch() else { return Vec::new() };
-    let fragment = state.epoch(id).and_then(|epoch| epoch.fragments.get(path));
-    let had_bytes = fragment.is_some_and(|fragment| {
-        fragment.content.0.iter().any(|candidate| candidate.cell == Cell::Tombstone { container: true })
+/// Gives `by` the shape that `hidden` stands in, and takes away what stands in the one it has.
+fn take_shape(state: &State, by: &Path, hidden: &Path) -> Vec<(Register, Cell)> {
+    let Some((id, _)) = state.shown_epoch() else { return Vec::new() };
+    let is_item = |path: &Path| matches!(path.0.get(by.0.len()), Some(Segment::Item(_)));
+    let shape = if is_item(hidden) { Shape::List } else { Shape::Table };
+    let own = content_register(id, by);
+    let mut cells = tombstones(state, by);
+    cells.retain(|(register, _)| match register {
+        Register::Fragment { path, .. } => *register != own && is_item(path) != is_item(hidden),
+        _ => false,
     });
-    let is_implied = format == Format::Toml && !had_bytes;
-    let cell = if is_implied { Cell::Implied } else { Cell::Content(Content::Container(Shape::Table)) };
+    cells.push((own, Cell::Content(Content::Container(shape))));
+    cells
+}
+
+/// Ends what stands beside the container that a path is shown as.
+fn keep_below(state: &State, path: &Path, rendered: &Rendered) -> Vec<(Register, Cell)> {
+    let Some((id, _)) = state.shown_epoch() else { return Vec::new() };
+    let shown = rendered.file().and_then(|file| file.tree.root.find(path));
+    // What has no bytes of its own is there through what is below it.
+    let cell = shown.map_or(Cell::Implied, |node| Cell::Content(node.content.clone()));
     vec![(content_register(id, path), cell)]
 }
 
 fn replace_tree(state: &State, path: &Path, content: &Content) -> Vec<(Register, Cell)> {
     let Some((id, _)) = state.shown_epoch() else { return Vec::new() };
     let register = content_register(id, path);
-    let mut cells = tombstones(state, std::slice::from_ref(path));
+    let mut cells = tombstones(state, path);
     cells.retain(|(other, _)| *other != register);
     cells.push((register, Cell::Content(content.clone())));
     cells

@@ -11,6 +11,9 @@ use crate::limits;
 use crate::path::{Path, Segment};
 use crate::tree::{Content, Format, Node, Tree};
 
+/// What stands before the id of a free-standing comment in an address: `tls[comment=1f2e3d4c5b6a#1]`.
+const COMMENT: &str = "comment";
+
 /// An address that can't be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{address}` isn't an address: {why}")]
@@ -275,13 +278,22 @@ impl<'a> Lookup<'a> {
                     None if *index == items.len() => path.child(Segment::Item(index.to_string())),
                     None => return Found::NoSuchItem(format!("the list has {} items", items.len())),
                 },
-                Step::Field(field, value) => match items.iter().find(|item| self.has_field(item, field, value)) {
-                    Some(item) => item.clone(),
-                    None => return Found::NoSuchItem(format!("no item has {field} = {value}")),
-                },
+                Step::Field(field, value) => {
+                    let item = items.iter().find(|item| self.has_field(item, field, value)).cloned();
+                    match item.or_else(|| self.comment(&path, field, value)) {
+                        Some(found) => found,
+                        None => return Found::NoSuchItem(format!("no item has {field} = {value}")),
+                    }
+                }
             };
         }
         if self.exists(&path) { Found::Here(path) } else { Found::Absent(path) }
+    }
+
+    /// The free-standing comment that [`Self::steps`] names so.
+    fn comment(&self, container: &Path, field: &str, id: &str) -> Option<Path> {
+        let path = (field == COMMENT).then(|| container.child(Segment::Trivia(id.into())))?;
+        self.nodes.contains_key(&path).then_some(path)
     }
 
     fn has_field(&self, item: &Path, field: &str, value: &str) -> bool {
@@ -289,27 +301,33 @@ impl<'a> Lookup<'a> {
         codec::of(self.format).scalar(text).is_some_and(|found| found.to_string() == value)
     }
 
-    /// The address of a path, as [`Self::find`] reads it: items by their identity field if they have one, else by
-    /// index. A path that isn't in the tree is written by its ids.
+    /// The address of a path: its [`Self::steps`] as text.
     #[must_use]
     pub fn format(&self, path: &Path) -> String {
-        let steps: Vec<Step> = (0..path.0.len()).filter_map(|depth| self.step(path, depth)).collect();
-        format_steps(&steps)
+        format_steps(&self.steps(path))
     }
 
-    fn step(&self, path: &Path, depth: usize) -> Option<Step> {
+    /// The steps to a path, as [`Self::find`] follows them: items by their identity field if they have one, else by
+    /// index, comments by their ids. What isn't in the tree, as what another shape hides, is named by its ids, and found
+    /// by nothing but the comparison of its steps. No two paths have the same steps.
+    #[must_use]
+    pub fn steps(&self, path: &Path) -> Vec<Step> {
+        (0..path.0.len()).map(|depth| self.step(path, depth)).collect()
+    }
+
+    fn step(&self, path: &Path, depth: usize) -> Step {
         let here = Path(path.0[..=depth].to_vec());
         match &path.0[depth] {
-            Segment::Key(key) => Some(Step::Key(key.clone())),
-            Segment::Trivia(_) => Some(Step::Key("(comment)".into())),
+            Segment::Key(key) => Step::Key(key.clone()),
+            Segment::Trivia(id) => Step::Field(COMMENT.into(), id.clone()),
             Segment::Item(id) => {
                 if let Some((field, value)) = id.split_once('=')
                     && self.has_field(&here, field, value)
                 {
-                    return Some(Step::Field(field.into(), value.into()));
+                    return Step::Field(field.into(), value.into());
                 }
                 let index = self.indexes.get(&here);
-                Some(index.map_or_else(|| Step::Field("id".into(), id.clone()), |index| Step::Index(*index)))
+                index.map_or_else(|| Step::Field("id".into(), id.clone()), |index| Step::Index(*index))
             }
         }
     }

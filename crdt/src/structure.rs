@@ -19,7 +19,7 @@ use crate::tree::{Content, Decor, FileStyle, Format, Node, Shape, Tree};
 pub(crate) struct Hidden {
     /// Where it would stand.
     pub(crate) path: Path,
-    /// The path whose shape hides it.
+    /// The path whose shape hides it, which is shown.
     pub(crate) by: Path,
 }
 
@@ -91,7 +91,7 @@ impl<'a> Builder<'a> {
         live
     }
 
-    /// Leaves out what stands below a path that turned out to have another shape.
+    /// Leaves out what stands below a path that turned out to have another shape: that path hides all of it.
     fn shapes(&self, live: &Live<'a>) -> (BTreeMap<Steps<'a>, Content>, Vec<Hidden>) {
         let mut shown: BTreeMap<Steps<'a>, Content> = BTreeMap::new();
         let mut hidden = Vec::new();
@@ -100,7 +100,9 @@ impl<'a> Builder<'a> {
             if let Some(parent) = above(path)
                 && !fits(shown.get(parent), path.last())
             {
-                hidden.push(Hidden { path: Path(path.to_vec()), by: Path(parent.to_vec()) });
+                let by = (0..path.len()).rev().map(|depth| &path[..depth]).find(|above| shown.contains_key(above));
+                let by = Path(by.unwrap_or_default().to_vec());
+                hidden.push(Hidden { path: Path(path.to_vec()), by });
                 continue;
             }
             shown.insert(path, self.content(path, has_descendants, children.get(path).copied()));

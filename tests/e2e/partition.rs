@@ -1,5 +1,6 @@
 //! Hosts that can't talk to each other for a while.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
@@ -133,4 +134,49 @@ fn member_state(mesh: &Mesh, of: usize, name: &str, good: impl Fn(&str) -> bool)
     let member = members["members"].as_array().unwrap().iter().find(|member| member["name"] == name).unwrap();
     let state = member["state"].as_str().unwrap();
     if good(state) { Ok(()) } else { Err(state.to_owned()) }
+}
+
+/// What stands open under an address that a list of conflicts shows is decided under that address.
+#[test]
+fn each_conflict_is_decided_under_the_address_that_it_is_listed_by() {
+    let test = "each_conflict_is_decided_under_the_address_that_it_is_listed_by";
+    let Some(mesh) = Mesh::start_in_namespace(test, 3) else { return };
+    // A list against a table, a comment that belongs to no key, a deletion against an edit.
+    let files = [("shape.json", "{\"a\": 1}\n"), ("comment.toml", "# one\n\na = 1\n"), ("gone.toml", "a = 1\n")];
+    let left = [("shape.json", "{\"a\": [7, 8]}\n"), ("comment.toml", "# two\n\na = 1\n"), ("gone.toml", "a = 2\n")];
+    let right = [("shape.json", "{\"a\": {\"x\": 1}}\n"), ("comment.toml", "# three\n\na = 1\n")];
+    for (path, content) in files {
+        mesh.hosts[0].save(path, content);
+        mesh.everywhere(path, content);
+    }
+    mesh.settle();
+    mesh.cut_off(&[0]);
+    left.iter().for_each(|(path, content)| mesh.hosts[0].save(path, content));
+    right.iter().for_each(|(path, content)| mesh.hosts[1].save(path, content));
+    std::fs::remove_file(mesh.hosts[1].path("gone.toml")).unwrap();
+    eventually(&mesh, "both sides took their edits in", || {
+        let has = |path: &str, content: &str| mesh.hosts[2].has(path, content);
+        let edited = right.iter().try_for_each(|(path, content)| has(path, content));
+        edited.and_then(|()| mesh.hosts[2].read("gone.toml").map_or(Ok(()), |_| Err("it is still there".into())))
+    });
+    mesh.heal();
+    let mut parts: Vec<Json> = Vec::new();
+    let list = || mesh.hosts[2].json(&["conflicts"])["conflicts"].as_array().unwrap().clone();
+    eventually(&mesh, "all three files have a conflict", || {
+        let docs: BTreeSet<String> = list().iter().map(|conflict| conflict["doc"].to_string()).collect();
+        if docs.len() == 3 { Ok(()) } else { Err(format!("{docs:?}")) }
+    });
+    while let Some(conflict) = list().first() {
+        let (doc, key) = (conflict["doc"].as_str().unwrap(), conflict["key"].as_str().unwrap());
+        let address = if key.is_empty() { doc.to_owned() } else { format!("{doc}#{key}") };
+        mesh.hosts[2].does(&["resolve", &address, "--take", "2"]);
+        parts.push(conflict["part"].clone());
+    }
+    conflicts(&mesh, 0);
+    for part in ["value", "comment", "file"] {
+        assert!(parts.contains(&json!(part)), "no conflict of a {part}: {parts:?}");
+    }
+    eventually(&mesh, "the deletion was chosen", || {
+        mesh.hosts[0].read("gone.toml").map_or(Ok(()), |_| Err("it is still there".to_owned()))
+    });
 }

@@ -132,19 +132,22 @@ impl Replica {
 
     /// Chooses the value with this number of the first conflict.
     pub(crate) fn resolve(&mut self, take: usize) {
-        self.resolve_at(0, take);
+        assert!(self.resolve_at(0, take));
     }
 
-    /// Chooses a value, by its number modulo how many there are, of one conflict.
-    pub(crate) fn resolve_at(&mut self, index: usize, take: usize) {
+    /// Chooses a value, by its number modulo how many there are, of one conflict. Tells whether it could be chosen.
+    pub(crate) fn resolve_at(&mut self, index: usize, take: usize) -> bool {
         let editor = self.editor();
         let rendered = self.document.render();
         let conflict = self.conflicts().remove(index);
         let chosen = &conflict.values[take % conflict.values.len()];
         match self.document.resolve(chosen, &rendered, &editor) {
-            Ok(written) => self.seal(written),
+            Ok(written) => {
+                self.seal(written);
+                true
+            }
             // A side that isn't valid alone.
-            Err(EditError::NoPlace(_)) => {}
+            Err(EditError::NoPlace(_)) => false,
             Err(error) => panic!("{error}"),
         }
     }

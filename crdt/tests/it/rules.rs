@@ -128,6 +128,45 @@ fn rule_5_the_same_key_twice_in_json_is_kept_as_text() {
     assert_eq!(all[1].document.render().file().unwrap().format(), Format::Text);
 }
 
+/// A list against a table: one shape is shown, and each item or key of the other is a conflict, which can be decided for
+/// either.
+#[test]
+fn rule_6_a_hidden_shape_can_be_dropped_or_taken() {
+    let one = ("{\"a\": [7, 8]}\n", "{\"a\": {\"x\": 1}}\n");
+    for (list, table) in [one, ("{\"a\": [[7], {\"y\": 8}]}\n", "{\"a\": {\"x\": {\"z\": [1]}}}\n")] {
+        for take in [0, 1] {
+            let edit = |text: &'static str| move |replica: &mut Replica| replica.save(text.as_bytes()).unwrap();
+            let mut all = apart("f/app.json", "{\"a\": 1}\n", edit(list), edit(table));
+            let shown = all[0].text();
+            assert!(shown == list || shown == table, "{shown}");
+            let open = all[0].conflicts();
+            assert!(open.iter().all(|conflict| conflict.kind == Kind::Shape) && !open.is_empty(), "{open:#?}");
+            for _ in 0..open.len() {
+                let at = all[0].conflicts().iter().position(|conflict| conflict.path.0.len() > 1);
+                let Some(at) = at else { break };
+                assert!(all[0].resolve_at(at, take));
+            }
+            while !all[0].conflicts().is_empty() {
+                all[0].resolve(0);
+            }
+            exchange(&mut all);
+            let other = if shown == list { table } else { list };
+            assert_eq!(all[1].text(), if take == 0 { &shown } else { other });
+        }
+    }
+}
+
+#[test]
+fn a_deleted_file_that_someone_edited_can_be_deleted_for_good() {
+    for take in [0, 1] {
+        let mut all = apart("f/app.toml", "x = 1\n", |a| a.edit("x = 1", "x = 2"), Replica::remove_file);
+        assert_eq!((all[0].conflicts()[0].kind, all[0].text()), (Kind::Deleted, "x = 2\n".into()));
+        all[0].resolve(take);
+        exchange(&mut all);
+        assert_eq!((all[1].conflicts(), all[1].text().as_str()), (vec![], ["x = 2\n", ""][take]));
+    }
+}
+
 #[test]
 fn rule_6_a_value_against_a_table_shows_the_table_and_keeps_the_value() {
     let mut all = apart(

@@ -1,12 +1,12 @@
 //! What must hold in every history.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use murmurate_crdt::codec;
 use murmurate_crdt::conflict::Conflict;
 use murmurate_crdt::document::Document;
 use murmurate_crdt::edit::EditError;
-use murmurate_crdt::key::Lookup;
+use murmurate_crdt::key::{Lookup, parse_key};
 use murmurate_crdt::path::{Path, Segment};
 use murmurate_crdt::render::Rendered;
 use murmurate_crdt::tree::{Content, Format, Tree};
@@ -118,7 +118,9 @@ impl Ledger {
     pub(super) fn resolve(&mut self, replica: &mut Replica, at: usize) {
         let count = replica.conflicts().len();
         if count > 0 {
-            self.watch(replica, |replica| replica.resolve_at(at % count, at / 7));
+            self.watch(replica, |replica| {
+                replica.resolve_at(at % count, at / 7);
+            });
         }
     }
 
@@ -153,7 +155,8 @@ impl Ledger {
             if conflicts.is_empty() {
                 break;
             }
-            replica.resolve_at(at / 3 % conflicts.len(), at / 7);
+            check_addresses(replica, &conflicts);
+            check_choice(replica, &conflicts, at);
             exchange_in_orders(all, order);
         }
         let left = all[0].conflicts();
@@ -167,6 +170,29 @@ impl Ledger {
             all[0].save(&bytes).unwrap();
             assert_eq!(all[0].written.len(), before, "what is rendered, saved back, is no edit");
         }
+    }
+}
+
+/// Each conflict has an address of its own, which people can write.
+fn check_addresses(replica: &Replica, conflicts: &[Conflict]) {
+    let rendered = replica.document.render();
+    let Some(lookup) = rendered.content.as_ref().map(|content| Lookup::new(&content.tree)) else { return };
+    let mut paths: BTreeMap<String, &Path> = BTreeMap::new();
+    for conflict in conflicts.iter().filter(|conflict| !conflict.path.is_root()) {
+        let address = lookup.format(&conflict.path);
+        assert_eq!(parse_key(&address), Ok(lookup.steps(&conflict.path)));
+        let other = paths.entry(address).or_insert(&conflict.path);
+        assert_eq!(*other, &conflict.path, "two places have one address");
+    }
+}
+
+/// Whatever is chosen, it ends what was open.
+fn check_choice(replica: &mut Replica, conflicts: &[Conflict], at: usize) {
+    let index = at / 3 % conflicts.len();
+    if replica.resolve_at(index, at / 7) {
+        let left = replica.conflicts();
+        let chosen = at / 7 % conflicts[index].values.len();
+        assert!(!left.contains(&conflicts[index]), "choosing {chosen} leaves it open: {:#?}", conflicts[index]);
     }
 }
 

@@ -7,7 +7,7 @@ use murmurate_crdt::conflict::{Conflict, ConflictValue};
 use murmurate_crdt::document::Written;
 use murmurate_crdt::edit::{EditError, Editor, PutOutcome};
 use murmurate_crdt::id::DocumentId;
-use murmurate_crdt::key::{Address, Found, Lookup};
+use murmurate_crdt::key::{Address, Found, Lookup, Step};
 use murmurate_crdt::path::Path;
 use murmurate_crdt::render::Rendered;
 
@@ -103,11 +103,8 @@ impl Core {
         self.refuse_if_broken(what)?;
         self.tell_watchers_before(&address.document);
         let (rendered, conflicts) = self.open_conflicts(&address.document, what.into())?;
-        let path = match rendered.content.as_ref().map(|content| Lookup::new(&content.tree).find(&address.key)) {
-            _ if address.key.is_empty() => Path::ROOT,
-            Some(Found::Here(path) | Found::Absent(path)) => path,
-            _ => return Err(not_found(what, "there is no such key")),
-        };
+        let path = conflict_path(&rendered, &conflicts, &address.key)
+            .ok_or_else(|| not_found(what, "there is no such key"))?;
         let conflict = chosen(&conflicts, &path, decision.part).ok_or_else(|| {
             ApiError::new(
                 ErrorCode::NotFound,
@@ -198,6 +195,23 @@ impl Core {
             .get(&address.document)
             .map_or(0, |loaded| murmurate_crdt::conflict::conflicts(&loaded.document, &loaded.document.render()).len());
         Ok(Decided { written, value, resolved: before.saturating_sub(after).max(1) as u64 })
+    }
+}
+
+/// The path that a decision's key names: that of a conflict that is listed under it, which may be about what isn't shown,
+/// else where it leads in the file.
+fn conflict_path(rendered: &Rendered, conflicts: &[Conflict], key: &[Step]) -> Option<Path> {
+    if key.is_empty() {
+        return Some(Path::ROOT);
+    }
+    let lookup = Lookup::new(&rendered.content.as_ref()?.tree);
+    let listed = conflicts.iter().find(|conflict| lookup.steps(&conflict.path) == key);
+    match listed {
+        Some(conflict) => Some(conflict.path.clone()),
+        None => match lookup.find(key) {
+            Found::Here(path) | Found::Absent(path) => Some(path),
+            Found::NoSuchItem(_) => None,
+        },
     }
 }
 
