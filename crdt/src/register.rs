@@ -61,6 +61,8 @@ pub enum Part {
     Decor,
     /// Of the root only: what holds for the whole file.
     Style,
+    /// Of overlays only: whether the overlay takes away what the file has there.
+    Hidden,
 }
 
 impl Part {
@@ -70,6 +72,7 @@ impl Part {
             Self::Placement => 'p',
             Self::Decor => 'd',
             Self::Style => 's',
+            Self::Hidden => 'h',
         }
     }
 }
@@ -122,6 +125,7 @@ impl Register {
             'p' => Part::Placement,
             'd' => Part::Decor,
             's' => Part::Style,
+            'h' => Part::Hidden,
             _ => return None,
         };
         let path = Path::decode(characters.as_str())?;
@@ -169,7 +173,7 @@ pub enum Cell {
     Style(FileStyle),
     /// Which content the file shows, and how it is cut.
     Epoch(EpochId, Format),
-    /// A file that is there, or its execute bit.
+    /// A file that is there, its execute bit, or what an overlay takes away.
     Flag(bool),
 }
 
@@ -391,7 +395,7 @@ mod tests {
         #[test]
         fn registers_are_read_back_from_their_names(key: String, item: String) {
             let path = Path(vec![Segment::Key(key), Segment::Item(item)]);
-            for part in [Part::Content, Part::Placement, Part::Decor, Part::Style] {
+            for part in [Part::Content, Part::Placement, Part::Decor, Part::Style, Part::Hidden] {
                 let epoch = EpochId::replacing(Format::Text, &[], b"x");
                 let register = Register::Fragment { epoch, path: path.clone(), part };
                 prop_assert_eq!(Register::from_name(&register.name()), Some(register.clone()));

@@ -1,6 +1,6 @@
 //! What a document's registers hold at some heads: the materialised view that rendering and conflicts read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::id::Writer;
 use crate::path::Path;
@@ -53,6 +53,8 @@ pub struct FragmentState {
     pub placement: Candidates,
     /// Comments and spacing.
     pub decor: Candidates,
+    /// Whether this overlay takes away what its file has there.
+    pub hidden: Candidates,
 }
 
 impl FragmentState {
@@ -86,8 +88,18 @@ impl EpochState {
         match part {
             Part::Content => fragment.content = candidates,
             Part::Placement => fragment.placement = candidates,
+            Part::Hidden => fragment.hidden = candidates,
             Part::Decor | Part::Style => fragment.decor = candidates,
         }
+    }
+
+    /// What this overlay takes away from its file. A value that it has there goes before that.
+    pub(crate) fn hides(&self) -> BTreeSet<Path> {
+        let hides = |fragment: &FragmentState| {
+            fragment.hidden.winner().is_some_and(|candidate| candidate.cell == Cell::Flag(true))
+                && fragment.live_content().is_none()
+        };
+        self.fragments.iter().filter(|(_, fragment)| hides(fragment)).map(|(path, _)| path.clone()).collect()
     }
 
     /// Everything strictly below `path`.
@@ -141,6 +153,7 @@ impl State {
                 Some(match part {
                     Part::Content => &fragment.content,
                     Part::Placement => &fragment.placement,
+                    Part::Hidden => &fragment.hidden,
                     Part::Decor | Part::Style => &fragment.decor,
                 })
             }
