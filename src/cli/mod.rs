@@ -28,6 +28,7 @@ mod ls;
 mod man;
 mod members;
 mod node;
+mod overlay_flags;
 mod paths;
 mod put;
 mod resolve;

@@ -72,5 +72,6 @@ pub(super) fn file(path: &str) -> FileStatus {
         column: None,
         reason: None,
         since: Some(ago(90)),
+        overlays: Vec::new(),
     }
 }

@@ -10,9 +10,9 @@ use std::path::PathBuf;
 
 use murmurate_client::types::{
     AddFolder, AddIssuer, ApiError, Choice, ConflictPart, Conflicts, Converged, Counters, CreateTicket, Deleted,
-    Documents, Entry, ErrorCode, Event, File, FolderAdded, FolderConfirmed, FolderRemoved, FolderStatus, Folders,
-    IssuerAdded, KeyStatus, Keys, Left, Members, Node, NodeRevoked, PathFacts, PutResult, Resolved, RevokeNode, Status,
-    TicketCreated, TicketRevoked, Tickets, ValueType,
+    Documents, Entry, ErrorCode, Event, Explanation, File, FolderAdded, FolderConfirmed, FolderRemoved, FolderStatus,
+    Folders, IssuerAdded, KeyStatus, Keys, Left, Members, Node, NodeRevoked, PathFacts, PutResult, Resolved,
+    RevokeNode, Status, TicketCreated, TicketRevoked, Tickets, ValueType,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -147,8 +147,17 @@ pub enum Request {
     Get {
         /// `DOC#KEY`.
         address: String,
+        /// The document's own value, whatever this host's overlays say.
+        base: bool,
         /// Where the answer goes.
         reply: Reply<Entry>,
+    },
+    /// Where this host's values come from.
+    Explain {
+        /// `DOC#KEY` or `DOC`.
+        address: String,
+        /// Where the answer goes.
+        reply: Reply<Explanation>,
     },
     /// Write a key. Answered when it is durable here.
     Put {
@@ -178,6 +187,8 @@ pub enum Request {
     ReadFile {
         /// Its name.
         doc: String,
+        /// Without this host's overlays.
+        base: bool,
         /// Where the answer goes.
         reply: Reply<File>,
     },
@@ -185,6 +196,8 @@ pub enum Request {
     WriteFile {
         /// Its name.
         doc: String,
+        /// None of this host's overlays.
+        base: bool,
         /// The file.
         bytes: Vec<u8>,
         /// Who writes.

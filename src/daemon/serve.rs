@@ -45,6 +45,7 @@ async fn serve(settings: &Settings, log: &Log, load: &impl Fn() -> Result<Settin
         advertise: settings.advertise.value.clone(),
         peers: settings.peers.value.clone(),
         certificate_validity: settings.certificate_validity.value,
+        roles: settings.roles.value.clone(),
     };
     let daemon = Daemon::start(&config, &Environment::system()).map_err(|error| not_started(&error))?;
     warn_of_another_name(settings, &daemon.name);

@@ -17,6 +17,7 @@ mod edits;
 mod folders;
 mod held;
 mod join;
+mod overlays;
 mod partition;
 mod readers;
 mod restart;

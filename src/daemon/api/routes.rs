@@ -11,9 +11,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Router, extract::DefaultBodyLimit};
 use murmurate_client::types::{
-    AddFolder, ApiError, Conflicts, Counters, Deleted, Documents, Entry, ErrorCode, File, FolderAdded, FolderConfirmed,
-    FolderRemoved, FolderStatus, Folders, Keys, LogFilter, LogLines, Members, PutResult, PutValue, ResolveConflict,
-    Resolved, SetLogFilter, Status, V1, Version,
+    AddFolder, ApiError, Conflicts, Counters, Deleted, Documents, Entry, ErrorCode, Explanation, File, FolderAdded,
+    FolderConfirmed, FolderRemoved, FolderStatus, Folders, Keys, LogFilter, LogLines, Members, PutResult, PutValue,
+    ResolveConflict, Resolved, SetLogFilter, Status, V1, Version,
 };
 use serde::Deserialize;
 use tokio::sync::Semaphore;
@@ -45,6 +45,7 @@ pub(super) fn router(api: Api) -> Router {
         .route("/v1/documents", get(documents))
         .route("/v1/keys", get(keys))
         .route("/v1/value", get(get_value).put(put_value).delete(delete))
+        .route("/v1/explain", get(explain))
         .route("/v1/file", get(read_file).put(write_file))
         .route("/v1/conflicts", get(conflicts))
         .route("/v1/resolve", post(resolve))
@@ -205,8 +206,23 @@ struct Address {
     address: String,
 }
 
-async fn get_value(State(api): State<Api>, Parameters(Address { address }): Parameters<Address>) -> Result<Entry> {
-    Ok(Answer(api.core.ask(|reply| Request::Get { address, reply }).await?))
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MaybeBase {
+    address: String,
+    #[serde(default)]
+    base: bool,
+}
+
+async fn get_value(
+    State(api): State<Api>,
+    Parameters(MaybeBase { address, base }): Parameters<MaybeBase>,
+) -> Result<Entry> {
+    Ok(Answer(api.core.ask(|reply| Request::Get { address, base, reply }).await?))
+}
+
+async fn explain(State(api): State<Api>, Parameters(Address { address }): Parameters<Address>) -> Result<Explanation> {
+    Ok(Answer(api.core.ask(|reply| Request::Explain { address, reply }).await?))
 }
 
 async fn put_value(
@@ -230,13 +246,15 @@ async fn delete(
 #[serde(deny_unknown_fields)]
 struct Doc {
     doc: String,
+    #[serde(default)]
+    base: bool,
 }
 
 async fn read_file(
     State(api): State<Api>,
-    Parameters(Doc { doc }): Parameters<Doc>,
+    Parameters(Doc { doc, base }): Parameters<Doc>,
 ) -> std::result::Result<Response, Failure> {
-    let file = api.core.ask(|reply| Request::ReadFile { doc, reply }).await?;
+    let file = api.core.ask(|reply| Request::ReadFile { doc, base, reply }).await?;
     let headers = file_headers(&file)?;
     Ok((headers, file.bytes).into_response())
 }
@@ -261,11 +279,11 @@ fn file_headers(file: &File) -> std::result::Result<HeaderMap, ApiError> {
 async fn write_file(
     State(api): State<Api>,
     Extension(caller): Extension<Caller>,
-    Parameters(Doc { doc }): Parameters<Doc>,
+    Parameters(Doc { doc, base }): Parameters<Doc>,
     Raw(bytes): Raw,
 ) -> Result<PutResult> {
     let bytes = bytes.to_vec();
-    Ok(Answer(api.core.ask(|reply| Request::WriteFile { doc, bytes, caller, reply }).await?))
+    Ok(Answer(api.core.ask(|reply| Request::WriteFile { doc, base, bytes, caller, reply }).await?))
 }
 
 async fn resolve(

@@ -1,7 +1,5 @@
 //! Taking in what people did to files: saves, deletes, and edits found in swapped-out files.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use murmurate_crdt::edit::{EditError, Editor};
 use murmurate_crdt::id::{DocumentId, Lane};
@@ -10,6 +8,7 @@ use murmurate_crdt::render::Rendered;
 use super::Core;
 use super::commits::{Item, Then};
 use super::folders::{Base, Held, LateCopy, folder_state, slot_state};
+use super::overlays::{NotTaken, TakenParts};
 use crate::daemon::files::{ContentHash, FileCommand, FileEvent, Receipt, SaveKind, keep_aside};
 
 /// A file that was saved.
@@ -196,8 +195,7 @@ impl Core {
 
     /// A file that was there when the folder joined: the mesh wins, unless the folder is adopted.
     async fn take_joining(&mut self, save: Save) {
-        let Ok(loaded) = self.documents.get(&save.document) else { return };
-        let rendered = loaded.rendered();
+        let Ok(rendered) = self.effective(&save.document) else { return };
         let adopt = self.folders.kept.get(save.document.folder()).is_some_and(|folder| folder.adopt);
         let Some(slot) = self.folders.slot(&save.document) else { return };
         match rendered.file() {
@@ -244,29 +242,29 @@ impl Core {
         let editor = self.editor(String::new());
         self.tell_watchers_before(&save.document);
         self.cancel_write(&save.document);
-        let seen = match self.rendered_base(&save.document, &base) {
+        let seen = match self.effective_base(&save.document, &base) {
             Ok(seen) => seen,
-            Err(why) => return self.hold(&save, &base, why, None, late),
+            Err(error) => return self.hold(&save, &base, error.to_string(), None, late),
         };
-        let Ok(loaded) = self.documents.get_for_change(&save.document) else {
-            return self.hold(&save, &base, "the document is frozen".into(), None, late);
-        };
-        let taken = loaded.document.take_file(&seen, &save.bytes, save.executable, Lane::FILE, &editor);
-        let written = match taken {
-            Ok(written) => written,
-            Err(EditError::Syntax(error)) => {
+        for layer in seen.layers() {
+            save.document.with_overlay(&layer.overlay).iter().for_each(|id| self.tell_watchers_before(id));
+        }
+        let parts = self.take_parts(&save.document, &seen, (&save.bytes, save.executable), Lane::FILE, &editor);
+        let TakenParts { written, heads, overlays } = match parts {
+            Ok(parts) => parts,
+            Err(NotTaken::Document(error)) => return self.hold(&save, &base, error.to_string(), None, late),
+            Err(NotTaken::Edit(EditError::Syntax(error))) => {
                 let place = Some((error.line, error.column));
                 return self.hold(&save, &base, error.message, place, late);
             }
-            Err(error) => {
+            Err(NotTaken::Edit(error)) => {
                 self.reload_after(&save.document, &error);
                 return self.hold(&save, &base, error.to_string(), None, late);
             }
         };
-        let heads = written.as_ref().map_or(seen.heads.clone(), |written| vec![written.hash]);
         let is_late = late.is_some();
         let Some(slot) = self.folders.slot(&save.document) else { return };
-        let taken = Base { heads, hash: Some(save.hash), executable: save.executable, rendered: None };
+        let taken = Base { heads, overlays, hash: Some(save.hash), executable: save.executable, rendered: None };
         if is_late {
             // Its editor may go on writing where it is.
             slot.remember(taken);
@@ -277,23 +275,8 @@ impl Core {
         }
         let states = vec![(slot_state(&save.document), Some(slot.encode()))];
         let then = late.map_or(Then::Nothing, Then::ForgetCopy);
-        match written {
-            Some(written) => self.commit_own(&save.document, written, &editor, states, then).await,
-            None => self.commits.push(Item { states, then, urgent: true, ..Item::default() }),
-        }
+        self.commit_parts(written, &editor, states, then).await;
         self.dirty.insert(save.document);
-    }
-
-    /// The render that a base stands for.
-    fn rendered_base(&mut self, document: &DocumentId, base: &Base) -> Result<Arc<Rendered>, String> {
-        if let Some(rendered) = &base.rendered {
-            return Ok(rendered.clone());
-        }
-        let loaded = self.documents.get(document).map_err(|error| error.to_string())?;
-        if loaded.document.heads() == base.heads {
-            return Ok(loaded.rendered());
-        }
-        Ok(Arc::new(loaded.document.render_at(&base.heads)))
     }
 
     /// Leaves an edit alone, and says why.
@@ -355,8 +338,8 @@ impl Core {
         let editor = self.editor(String::new());
         self.tell_watchers_before(&document);
         self.cancel_write(&document);
-        let Ok(seen) = self.rendered_base(&document, &base) else { return };
-        self.delete_document(&document, &seen, Lane::FILE, &editor).await;
+        let Ok(seen) = self.effective_base(&document, &base) else { return };
+        self.delete_document(&document, seen.base(), Lane::FILE, &editor).await;
     }
 
     async fn delete_document(&mut self, document: &DocumentId, seen: &Rendered, lane: Lane, editor: &Editor) {

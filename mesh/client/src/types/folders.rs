@@ -147,6 +147,9 @@ pub struct FileStatus {
     pub reason: Option<String>,
     /// Since when, by this host's clock.
     pub since: Option<Time>,
+    /// The overlays that make this host's file another than the document alone, as `role=db` or `host=web-1`.
+    #[serde(default)]
+    pub overlays: Vec<String>,
 }
 
 /// How a host's file stands to the mesh.

@@ -20,7 +20,7 @@ mod watch;
 
 pub use conflicts::{Conflict, ConflictKind, ConflictPart, ConflictValue, Conflicts, Resolved};
 pub use counters::{Counters, NetworkCounters};
-pub use entries::{Deleted, Document, Documents, Entry, File, Key, Keys, PutResult};
+pub use entries::{Deleted, Document, Documents, Entry, Explained, Explanation, File, Key, Keys, LeftOut, PutResult};
 pub use error::{ApiError, ErrorCode, ErrorReply, Exit};
 pub use facts::{DiskFacts, Facts, HostFacts, InotifyFacts, PathFacts, SyncFacts, UdpFacts};
 pub use folders::{

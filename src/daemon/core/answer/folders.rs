@@ -7,11 +7,13 @@ use murmurate_client::types::{
     FolderFiles, FolderRemoved, FolderState, FolderStatus, Folders, Time, V1,
 };
 use murmurate_crdt::id::DocumentId;
+use murmurate_crdt::overlay::Composed;
 
 use super::not_found;
 use crate::daemon::core::Core;
 use crate::daemon::core::commits::Item;
 use crate::daemon::core::folders::{Folder, Slot, folder_state, slot_state};
+use crate::daemon::core::overlays::Effective;
 use crate::daemon::files::FileCommand;
 use crate::daemon::request::Reply;
 
@@ -177,7 +179,7 @@ impl Core {
 
     fn file_status(&self, name: &str, folder: &Folder, path: &str, slot: &Slot) -> FileStatus {
         let mut status = blank_status(name, path);
-        status.format = DocumentId::new(&status.doc).ok().and_then(|document| self.format_of(&document));
+        status.format = DocumentId::new(&format!("{name}/{path}")).ok().and_then(|document| self.format_of(&document));
         if let Some(held) = &slot.held {
             status.state = FileState::Held;
             status.line = held.line.map(|line| line as u64);
@@ -193,6 +195,11 @@ impl Core {
         } else if slot.writing.is_some() {
             status.state = FileState::Waiting;
         }
+        let composed = slot.base.rendered.as_ref().and_then(Effective::composed);
+        status.overlays = composed.into_iter().flat_map(Composed::shown).map(ToString::to_string).collect();
+        if status.reason.is_none() && !status.overlays.is_empty() {
+            status.reason = Some(format!("with values of its own from {}", status.overlays.join(", ")));
+        }
         status
     }
 
@@ -207,12 +214,13 @@ fn blank_status(folder: &str, path: &str) -> FileStatus {
     FileStatus {
         folder: folder.into(),
         path: path.into(),
-        doc: format!("{folder}/{path}"),
+        doc: DocumentId::new(&format!("{folder}/{path}")).map_or_else(|_| path.into(), |document| document.to_string()),
         format: None,
         state: FileState::InStep,
         line: None,
         column: None,
         reason: None,
         since: None,
+        overlays: Vec::new(),
     }
 }

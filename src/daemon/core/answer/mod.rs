@@ -37,8 +37,9 @@ impl Core {
             }
             Request::Documents { prefix, reply } => drop(reply.send(self.document_list(&prefix))),
             Request::Keys { prefix, after, reply } => drop(reply.send(self.keys(&prefix, after.as_deref()))),
-            Request::Get { address, reply } => drop(reply.send(self.get(&address))),
-            Request::ReadFile { doc, reply } => drop(reply.send(self.read_file(&doc))),
+            Request::Get { address, base, reply } => drop(reply.send(self.get(&address, base))),
+            Request::Explain { address, reply } => drop(reply.send(self.explain(&address))),
+            Request::ReadFile { doc, base, reply } => drop(reply.send(self.read_file(&doc, base))),
             Request::Conflicts { prefix, reply } => drop(reply.send(self.conflict_list(&prefix))),
             Request::Watch { prefix, resume, init, reply } => {
                 drop(reply.send(self.watch(&prefix, resume.as_deref(), init)));
@@ -53,7 +54,9 @@ impl Core {
                 self.put(edits::Put { address, value, kind, expect, caller }, reply).await;
             }
             Request::Delete { address, caller, reply } => self.delete(&address, caller, reply).await,
-            Request::WriteFile { doc, bytes, caller, reply } => self.put_file(&doc, bytes, caller, reply).await,
+            Request::WriteFile { doc, base, bytes, caller, reply } => {
+                self.put_file(edits::PutFile { doc, base, bytes, caller }, reply).await;
+            }
             Request::Resolve { address, part, choice, caller, reply } => {
                 self.resolve(conflicts::Decision { address, part, choice, caller }, reply).await;
             }
