@@ -15,6 +15,7 @@ mod debug;
 mod del;
 mod dev;
 mod doctor;
+mod edit;
 mod failure;
 mod folder;
 mod get;
@@ -112,6 +113,7 @@ enum Command {
     Put(put::Put),
     /// Delete a key, or a whole document
     Del(del::Del),
+    Edit(edit::Edit),
     /// Print a line for each event
     Watch(watch::Watch),
     /// List open conflicts
@@ -191,6 +193,7 @@ async fn carry_out(command: Command, flags: &ClientFlags, context: &Context) -> 
         Command::Get(verb) => verb.run(context).await,
         Command::Put(verb) => verb.run(context).await,
         Command::Del(verb) => verb.run(context).await,
+        Command::Edit(verb) => verb.run(context).await,
         Command::Watch(verb) => verb.run(context).await,
         Command::Conflicts(verb) => verb.run(context).await,
         Command::Resolve(verb) => verb.run(context).await,
