@@ -18,6 +18,7 @@ use murmurate_client::types::{ApiError, ErrorCode, PutResult};
 use super::ask::ask;
 use super::context::Context;
 use super::failure::Stop;
+use super::table::printable;
 use super::view::View;
 use document::WholeDocument;
 use editor::Editor;
@@ -99,7 +100,7 @@ impl Edit {
                 Err(error) => error,
             };
             let may_mend = matches!(error.code, ErrorCode::BadEdit | ErrorCode::BadValue | ErrorCode::Limit);
-            let goes_on = may_mend && !is_as_refused && opened < REOPENED && self.reopens(context, &error).await;
+            let goes_on = may_mend && !is_as_refused && opened < REOPENED && self.reopens(&error).await;
             if !goes_on {
                 return Err(scratch.kept(error, target).into());
             }
@@ -109,9 +110,9 @@ impl Edit {
     }
 
     /// Whether the editor is to be opened once more.
-    async fn reopens(&self, context: &Context, error: &ApiError) -> bool {
-        context.note(&format!("{}\n  why: {}", error.what, error.why));
-        ask(self.yes, "Open the editor again?").await
+    async fn reopens(&self, error: &ApiError) -> bool {
+        let what = printable(&error.what);
+        ask(self.yes, &format!("{what}\n  why: {}\nOpen the editor again?", printable(&error.why))).await
     }
 
     async fn done(&self, context: &Context, mesh: &Mesh, result: &PutResult) -> Result<(), Stop> {

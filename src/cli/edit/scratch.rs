@@ -1,4 +1,5 @@
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use murmurate_client::types::ApiError;
@@ -6,6 +7,9 @@ use tempfile::TempDir;
 
 use super::Target;
 use crate::cli::{failure, input};
+
+/// What the directory's mode is: a document may hold secrets.
+const MODE: u32 = 0o700;
 
 /// The file that the editor works on, in a directory that nobody else can enter. It goes with this, unless it is kept.
 pub(super) struct Scratch {
@@ -16,7 +20,11 @@ pub(super) struct Scratch {
 impl Scratch {
     pub(super) fn new(name: &str, text: &[u8]) -> Result<Self, ApiError> {
         let failed = |error| failure::io("make a file for the editor", &error);
-        let directory = tempfile::Builder::new().prefix("murmurate-edit-").tempdir().map_err(failed)?;
+        let directory = tempfile::Builder::new()
+            .prefix("murmurate-edit-")
+            .permissions(Permissions::from_mode(MODE))
+            .tempdir()
+            .map_err(failed)?;
         let path = directory.path().join(name);
         fs::write(&path, text).map_err(failed)?;
         Ok(Self { directory, path })

@@ -2,6 +2,7 @@
 //! It is noted when a document is flushed, which each is at the start and after every change.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use murmurate_crdt::clock::Dot;
 use murmurate_crdt::document::Document;
@@ -39,6 +40,14 @@ pub(super) struct Summaries {
 impl Summaries {
     pub(super) fn of(&self, document: &DocumentId) -> Option<&Summary> {
         self.by_document.get(document)
+    }
+
+    /// Those documents, within bounds.
+    pub(super) fn documents<'a>(
+        &'a self,
+        within: (Bound<&'a DocumentId>, Bound<&'a DocumentId>),
+    ) -> impl Iterator<Item = &'a DocumentId> {
+        self.by_document.range::<DocumentId, _>(within).map(|(id, _)| id)
     }
 
     /// Takes note of what a document shows.

@@ -32,7 +32,10 @@ impl Core {
     fn documents_after(&self, after: Option<&DocumentId>) -> Vec<DocumentId> {
         let behind = (after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
         let durable = self.durable.range::<DocumentId, _>(behind).map(|(id, _)| id);
-        let mut all: Vec<DocumentId> = durable.chain(self.dirty.range::<DocumentId, _>(behind)).cloned().collect();
+        // What was flushed isn't dirty any more, and may not be durable yet.
+        let flushed = self.summaries.documents(behind);
+        let dirty = self.dirty.range::<DocumentId, _>(behind);
+        let mut all: Vec<DocumentId> = durable.chain(flushed).chain(dirty).cloned().collect();
         all.sort_unstable();
         all.dedup();
         all
