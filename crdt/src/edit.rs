@@ -580,6 +580,20 @@ fn remove(node: &mut crate::tree::Node, path: &Path) {
     node.children.iter_mut().for_each(|child| remove(child, path));
 }
 
+/// What a file would hold if it was saved now over one of the format `before`, without taking it in.
+///
+/// # Errors
+/// As [`Document::take_file`]; only that the change would be too large isn't seen.
+pub fn preview(
+    path: &str,
+    bytes: &[u8],
+    executable: bool,
+    before: Option<Format>,
+) -> Result<render::Content, EditError> {
+    let tree = cut(path, bytes, before)?;
+    Ok(render::Content::of_file(tree, bytes, executable))
+}
+
 /// Cuts a file into fragments, in the format that its path and content ask for (MERGE rule 12). `before` is the format
 /// it had.
 fn cut(path: &str, bytes: &[u8], before: Option<Format>) -> Result<Tree, EditError> {
@@ -601,7 +615,7 @@ fn is_held(bytes: &[u8], before: Option<Format>) -> bool {
 }
 
 /// What its own author can't read back, or what is too large to merge key by key, isn't kept key by key.
-fn is_sound(tree: &Tree, bytes: &[u8]) -> bool {
+pub(crate) fn is_sound(tree: &Tree, bytes: &[u8]) -> bool {
     if tree.format == Format::Binary {
         return true;
     }
