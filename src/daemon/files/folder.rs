@@ -16,7 +16,7 @@ use bytes::Bytes;
 
 use super::cache::Cache;
 use super::engine::{Engine, Hint, Judgement};
-use super::filesystem::{Directory, FileSystem};
+use super::filesystem::{Directory, FileSystem, Kind};
 use super::limits::{POLL, RESCAN};
 use super::message::{ContentHash, FileEvent, FolderTrouble, KnownFile, Receipt, SkipReason, Ticket, WriteFailure};
 use super::names;
@@ -87,6 +87,8 @@ pub(crate) struct Folder {
     /// Documents that are symlinks: no event names them when their target changes.
     pub(super) links: BTreeMap<String, String>,
     pub(super) skipped: BTreeMap<String, (SkipReason, u64)>,
+    /// The file system doesn't tell upper from lower case.
+    pub(super) folds_case: bool,
     pub(super) polling: bool,
     pub(super) told: BTreeSet<&'static str>,
     pub(super) next_scan: Duration,
@@ -122,6 +124,7 @@ impl Folder {
             spellings: BTreeMap::new(),
             links: BTreeMap::new(),
             skipped: BTreeMap::new(),
+            folds_case: false,
             polling: false,
             told: BTreeSet::new(),
             next_scan: Duration::ZERO,
@@ -214,11 +217,24 @@ impl Folder {
             self.make_stale(parent);
             return;
         };
-        if path.is_empty() || names::has_ignored_part(path) {
+        if path.is_empty() {
+            return;
+        }
+        if names::has_ignored_part(path) {
+            // Kubernetes swaps the symlink `..data`: no event names the files that lead through it.
+            if directory.look(path).is_ok_and(|found| found.kind == Kind::Link) {
+                self.make_stale(names::split(path).0.to_owned());
+                self.follow_links(directory, hint);
+            }
             return;
         }
         self.make_stale(names::split(path).0.to_owned());
         self.examine(directory, path, hint);
+        self.follow_links(directory, hint);
+    }
+
+    /// What links lead to may have changed.
+    fn follow_links(&mut self, directory: &dyn Directory, hint: Hint) {
         for (link, disk_path) in self.links.clone() {
             let stamp = directory.look_through(&disk_path).ok().map(|found| found.stamp);
             self.engine.hint(self.now, &link, &disk_path, hint, stamp);

@@ -286,11 +286,16 @@ pub enum WriteFailure {
     /// No valid name for a document or a file.
     #[error("not a valid file name: {0}")]
     Name(String),
+    /// The file system doesn't tell upper from lower case, and this file is in the way.
+    #[error("the file system doesn't tell upper from lower case, and {0} is there; rename one of the two documents")]
+    OtherCase(String),
     /// The file has several names; a new content would cut it off from the others.
-    #[error("the file has hard links; make it a file of its own")]
+    #[error("the file has hard links, which would be cut off from it; make it a file of its own (cp, then mv over it)")]
     HardLinked,
     /// The file is a mount point, or lies on another file system than the folder's root.
-    #[error("the file is a mount or on another file system than the folder, and can't be replaced at once")]
+    #[error(
+        "the file is a mount, or on another file system than the folder, so it can't be exchanged; mount its directory"
+    )]
     Mounted,
     /// The file system can neither exchange two files nor make hard links.
     #[error("the file system can't replace a file without risk for an edit")]
@@ -312,13 +317,13 @@ impl WriteFailure {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SkipReason {
     /// The name is not UTF-8.
-    #[error("the name isn't UTF-8")]
+    #[error("the name isn't UTF-8; rename the file to share it")]
     NotUtf8,
     /// The name is no valid document name.
-    #[error("the name can't be a document's: {0}")]
+    #[error("the name can't be a document's, rename the file to share it: {0}")]
     Name(String),
     /// Another file has the same name in other Unicode spelling.
-    #[error("another file has the same name in another Unicode spelling")]
+    #[error("another file has the same name in another Unicode spelling; rename one of them")]
     SameName,
     /// A FIFO, socket or device.
     #[error("neither a file nor a directory")]
@@ -327,7 +332,7 @@ pub enum SkipReason {
     #[error("a directory, or a symlink to one")]
     LinkToDirectory,
     /// A symlink out of the folder.
-    #[error("a symlink that leads out of the folder")]
+    #[error("a symlink that leads out of the folder; it is neither followed nor replaced")]
     LinkOutside,
     /// A symlink to nothing, or in a circle.
     #[error("a symlink that leads nowhere")]

@@ -25,6 +25,7 @@ mod reading;
 mod rename_over;
 mod root;
 mod service;
+mod spelling;
 mod staging;
 mod swapped;
 mod walk;

@@ -11,6 +11,7 @@ use super::folder::Folder;
 use super::limits::POLL;
 use super::message::{FileEvent, FolderTrouble, WriteFailure};
 use super::names::OWN_DIRECTORY;
+use super::spelling::folds_case;
 use super::staging::STAGING;
 
 const MARKER: &str = ".murmurate/folder";
@@ -55,6 +56,7 @@ impl Folder {
             self.events.push(FileEvent::FolderRecovered { folder: self.name.clone() });
         }
         self.opened = true;
+        self.folds_case = folds_case(&**directory);
         self.engine.recovered(self.now);
         self.take_leftovers(&**directory);
         self.walks.clear();

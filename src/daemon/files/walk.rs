@@ -104,6 +104,8 @@ impl Folder {
         let (parent, name) = names::split(disk_path);
         let Name::Document(path) = names::judge(&self.name, &normal(parent), name.as_bytes()) else { return };
         match directory.look(disk_path) {
+            // The listing of the directory sees to the spelling that is there.
+            Ok(_) if self.other_spelling(directory, disk_path).is_some() => self.gone(&path, disk_path),
             Ok(found) if found.kind == Kind::File && self.is_same_spelling(directory, &path, disk_path) => {
                 let fits = self.engine.hint(self.now, &path, disk_path, hint, Some(found.stamp));
                 self.tell_if_full(fits);
@@ -260,7 +262,7 @@ impl Folder {
     /// Whether something that can be read as a file, or is skipped with a reason, has this name.
     pub(super) fn is_present(&self, directory: &dyn Directory, disk_path: &str) -> bool {
         match directory.look(disk_path) {
-            Ok(found) => found.kind != Kind::Directory,
+            Ok(found) => found.kind != Kind::Directory && self.other_spelling(directory, disk_path).is_none(),
             // Not known: better present than deleted.
             Err(error) => !matches!(error, FileError::NotFound | FileError::NotADirectory),
         }

@@ -139,6 +139,9 @@ impl Folder {
             return Err(WriteFailure::Busy.into());
         }
         let disk_path = self.disk_path(path);
+        if let Some(other) = self.other_spelling(directory, &disk_path) {
+            return self.spelled_otherwise(pending, other);
+        }
         let target = resolve(directory, &disk_path)?;
         let current = self.current(directory, &target)?;
         self.check_current(directory, path, &pending.task, &current)?;
@@ -165,6 +168,18 @@ impl Folder {
                 self.links.remove(path);
                 Ok(FileEvent::Removed { ticket: pending.ticket })
             }
+        }
+    }
+
+    /// Another document's file stands where the file would be, for a file system that doesn't tell their names apart.
+    fn spelled_otherwise(&mut self, pending: &Pending, other: String) -> Result<FileEvent, Stopped> {
+        if self.engine.known(&pending.path).is_some() {
+            self.engine.absent(self.now, &pending.path);
+            return Err(Stopped::Wait);
+        }
+        match pending.task {
+            Task::Delete { .. } => Ok(FileEvent::Removed { ticket: pending.ticket }),
+            Task::Write { .. } => Err(WriteFailure::OtherCase(other).into()),
         }
     }
 

@@ -3,8 +3,10 @@
 mod bench;
 mod crashes;
 mod deletes;
+mod links;
 mod power_cuts;
 mod races;
 mod reading;
 mod service;
+mod spelling;
 mod writing;
