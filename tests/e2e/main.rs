@@ -16,6 +16,7 @@ mod dev;
 mod edits;
 mod folders;
 mod held;
+mod ignoring;
 mod join;
 mod partition;
 mod readers;

@@ -10,7 +10,7 @@ use murmurate_crdt::render::Rendered;
 use super::Core;
 use super::commits::{Item, Then};
 use super::folders::{Base, Held, LateCopy, folder_state, slot_state};
-use crate::daemon::files::{ContentHash, FileCommand, FileEvent, Receipt, SaveKind, keep_aside};
+use crate::daemon::files::{ContentHash, FileCommand, FileEvent, PATTERNS, Receipt, SaveKind, keep_aside};
 
 /// A file that was saved.
 struct Save {
@@ -23,6 +23,7 @@ struct Save {
 impl Core {
     /// Starts watching a folder.
     pub(super) async fn watch_folder(&mut self, name: &str) {
+        let patterns = self.patterns_of(name);
         let Some(folder) = self.folders.kept.get(name) else { return };
         let command = FileCommand::AddFolder {
             folder: name.into(),
@@ -30,8 +31,19 @@ impl Core {
             known: folder.known(),
             recent: folder.recent(),
             joining: folder.joining,
+            patterns,
         };
         self.files.push(command);
+    }
+
+    /// What the mesh's folder has for patterns of files that are left alone.
+    fn patterns_of(&mut self, folder: &str) -> Option<Bytes> {
+        let document = DocumentId::new(&format!("{folder}/{PATTERNS}")).ok()?;
+        if !self.durable.contains_key(&document) {
+            return None;
+        }
+        let rendered = self.documents.get(&document).ok()?.rendered();
+        rendered.file().map(|file| file.bytes.clone().into())
     }
 
     pub(super) async fn take_file_event(&mut self, event: FileEvent) {

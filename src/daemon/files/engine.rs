@@ -133,6 +133,8 @@ pub(crate) struct Engine {
     files: BTreeMap<String, Tracked>,
     timers: BTreeSet<(Duration, String)>,
     recent_deletes: RecentDeletes,
+    /// Files that are left alone for now, as they were known.
+    set_aside: BTreeMap<String, KnownFile>,
     held_reason: Option<HeldReason>,
     held_changed: bool,
 }
@@ -319,6 +321,21 @@ impl Engine {
             && let State::Missing { directory_gone: gone, .. } = &mut file.state
         {
             *gone = directory_gone;
+        }
+    }
+
+    /// The file is left alone from now on.
+    pub(crate) fn set_aside(&mut self, path: &str) {
+        if let Some(known) = self.known(path) {
+            self.set_aside.insert(path.to_owned(), known);
+        }
+        self.forget(path);
+    }
+
+    /// The file isn't left alone any more: the next listing tells whether it is there, and a read what was done to it.
+    pub(crate) fn take_back(&mut self, path: &str) {
+        if let Some(known) = self.set_aside.remove(path) {
+            self.files.entry(path.to_owned()).or_insert_with(|| Tracked::new(path.to_owned(), Some(known)));
         }
     }
 

@@ -81,6 +81,8 @@ pub enum FileCommand {
         /// The folder was not scanned to the end before: files that aren't in `known` are reported as
         /// [`SaveKind::Joining`]. Only then is a folder without marker accepted although files are known.
         joining: bool,
+        /// The patterns of what is left alone, as the mesh has them: they count until the folder has its own file.
+        patterns: Option<Bytes>,
     },
     /// Stops watching. Nothing in it is touched.
     RemoveFolder {
@@ -244,7 +246,7 @@ pub enum FileEvent {
         /// The reason.
         why: FolderTrouble,
     },
-    /// The trouble that stopped the folder is over.
+    /// The trouble that was told of is over, but for what is told again right after.
     FolderRecovered {
         /// The folder.
         folder: String,
@@ -325,6 +327,9 @@ pub enum SkipReason {
     /// Another file has the same name in other Unicode spelling.
     #[error("another file has the same name in another Unicode spelling; rename one of them")]
     SameName,
+    /// The patterns of what is left alone cover it.
+    #[error("left alone: a pattern in `.murmurateignore` covers it, or it is an editor's or a tool's own")]
+    Ignored,
     /// A FIFO, socket or device.
     #[error("neither a file nor a directory")]
     Special,
@@ -375,6 +380,9 @@ pub enum FolderTrouble {
     /// Too many files or directories; those beyond are left alone.
     #[error("too many files or directories; those beyond {0} are left alone")]
     TooMany(usize),
+    /// A line of the patterns is none.
+    #[error("`.murmurateignore`: {0}; the other patterns count")]
+    Patterns(String),
     /// What a crash left could neither be reported nor put back. It stays in staging.
     #[error("what a crash left in staging stays there: {0}")]
     Leftover(String),

@@ -16,6 +16,8 @@ mod deletes;
 mod engine;
 pub mod filesystem;
 mod folder;
+mod ignore;
+mod ignoring;
 mod keep_aside;
 pub mod limits;
 mod linux;
@@ -33,6 +35,7 @@ mod watcher;
 mod writing;
 
 pub use filesystem::FileSystem;
+pub(crate) use ignore::PATTERNS;
 pub use keep_aside::keep_aside;
 pub use linux::HostFileSystem;
 pub use message::{

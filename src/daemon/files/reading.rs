@@ -7,6 +7,7 @@ use super::cache::is_cut_off;
 use super::engine::{Decision, Read};
 use super::filesystem::{Content, Directory, FileError};
 use super::folder::Folder;
+use super::ignore::PATTERNS;
 use super::limits::{BYTES_PER_STEP, CLOCK_TICK, READS_PER_STEP};
 use super::message::{ContentHash, FileEvent, KnownFile, SaveKind, SkipReason};
 use super::walk::skip_reason;
@@ -72,6 +73,9 @@ impl Folder {
             }
         }
         self.end_skip(path);
+        if path == PATTERNS {
+            self.set_patterns(Some(&bytes));
+        }
         self.cache.put(path, bytes);
     }
 

@@ -20,6 +20,7 @@ use murmurate_crdt::limits::FILE_BYTES;
 use super::engine::Rest;
 use super::filesystem::{Directory, FileError, Found, Kind, Rename};
 use super::folder::Folder;
+use super::ignore::PATTERNS;
 use super::limits::{PARKED_BYTES, SYMLINK_HOPS};
 use super::message::{ContentHash, FileEvent, FolderTrouble, KnownFile, SkipReason, Ticket, WriteFailure};
 use super::names;
@@ -130,6 +131,10 @@ impl Folder {
     fn attempt(&mut self, directory: &dyn Directory, pending: &Pending) -> Result<FileEvent, Stopped> {
         let path = pending.path.as_str();
         names::check(&self.name, path).map_err(WriteFailure::Name)?;
+        if self.ignore.covers(path, false) {
+            self.skip(path, SkipReason::Ignored, self.generation);
+            return Err(WriteFailure::Skipped(SkipReason::Ignored).into());
+        }
         match self.engine.rest(path) {
             Rest::Resting => {}
             Rest::Moving => return Err(Stopped::Wait),
@@ -157,6 +162,9 @@ impl Folder {
                 }
                 self.engine.wrote(path, &disk_path, new);
                 self.cache.put(path, bytes.clone());
+                if path == PATTERNS {
+                    self.set_patterns(Some(bytes));
+                }
                 Ok(FileEvent::Written { ticket: pending.ticket, hash: new.hash })
             }
             (Task::Delete { replaces }, current) => {
@@ -166,6 +174,9 @@ impl Folder {
                 self.engine.removed(path);
                 self.cache.remove(path);
                 self.links.remove(path);
+                if path == PATTERNS {
+                    self.set_patterns(None);
+                }
                 Ok(FileEvent::Removed { ticket: pending.ticket })
             }
         }

@@ -166,11 +166,9 @@ impl Core {
         let files = folder.slots.iter().filter(|(_, slot)| slot.is_of_note());
         let mut statuses: Vec<FileStatus> =
             files.map(|(path, slot)| self.file_status(name, folder, path, slot)).collect();
-        statuses.extend(folder.skipped.iter().map(|(path, why)| FileStatus {
-            state: FileState::Skipped,
-            reason: Some(why.clone()),
-            ..blank_status(name, path)
-        }));
+        let is_file = |path: &str| folder.slots.get(path).is_some_and(Slot::is_of_note);
+        let others = folder.skipped.iter().filter(|(path, _)| !is_file(path));
+        statuses.extend(others.map(|(path, why)| skipped_status(blank_status(name, path), why)));
         statuses.sort_by(|a, b| a.path.cmp(&b.path));
         statuses
     }
@@ -178,6 +176,9 @@ impl Core {
     fn file_status(&self, name: &str, folder: &Folder, path: &str, slot: &Slot) -> FileStatus {
         let mut status = blank_status(name, path);
         status.format = DocumentId::new(&status.doc).ok().and_then(|document| self.format_of(&document));
+        if let Some(why) = folder.skipped.get(path) {
+            return skipped_status(status, why);
+        }
         if let Some(held) = &slot.held {
             status.state = FileState::Held;
             status.line = held.line.map(|line| line as u64);
@@ -201,6 +202,10 @@ impl Core {
         let all = self.folders.kept.iter().flat_map(|(name, folder)| self.file_statuses(name, folder));
         all.filter(|file| file.state == FileState::Held).collect()
     }
+}
+
+fn skipped_status(blank: FileStatus, why: &str) -> FileStatus {
+    FileStatus { state: FileState::Skipped, reason: Some(why.into()), ..blank }
 }
 
 fn blank_status(folder: &str, path: &str) -> FileStatus {

@@ -3,6 +3,7 @@
 mod bench;
 mod crashes;
 mod deletes;
+mod ignoring;
 mod links;
 mod power_cuts;
 mod races;
