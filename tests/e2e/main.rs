@@ -20,6 +20,7 @@ mod ignoring;
 mod join;
 mod partition;
 mod readers;
+mod renames;
 mod restart;
 mod rough;
 mod service;

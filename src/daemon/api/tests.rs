@@ -159,7 +159,8 @@ fn answer(request: Request) {
         }
         Request::Documents { prefix, reply } => {
             let format = "toml".into();
-            let document = Document { doc: prefix, format, keys: 1, bytes: 2, conflicts: 0, time: None };
+            let document =
+                Document { doc: prefix, format, keys: 1, bytes: 2, conflicts: 0, time: None, renamed_from: None };
             drop(reply.send(Ok(Documents { v: V1, documents: vec![document] })));
         }
         Request::Keys { prefix, after, reply } => {

@@ -71,6 +71,8 @@ pub(crate) enum Decision {
     Saved {
         /// It was there when the folder joined.
         joining: bool,
+        /// Nothing was known of it before.
+        is_new: bool,
     },
 }
 
@@ -286,10 +288,10 @@ impl Engine {
                 return Decision::Later;
             }
         }
-        file.known = Some(read.file);
+        let is_new = file.known.replace(read.file).is_none();
         let joining = std::mem::take(&mut file.joining);
         self.settle(now, path, read);
-        Decision::Saved { joining }
+        Decision::Saved { joining, is_new }
     }
 
     /// A file can't be read and is left alone until it changes; `stamp` is its state, if that is known.
@@ -313,6 +315,15 @@ impl Engine {
     /// The file was removed for the core.
     pub(crate) fn removed(&mut self, path: &str) {
         self.forget(path);
+    }
+
+    /// The other files that were known with this content, those with this inode first: one of them may have been renamed.
+    pub(crate) fn same_content(&self, path: &str, hash: ContentHash, inode: (u64, u64)) -> Vec<String> {
+        let is_same = |file: &Tracked| file.known.is_some_and(|known| known.hash == hash);
+        let mut same: Vec<(&String, &Tracked)> =
+            self.files.iter().filter(|(other, file)| *other != path && is_same(file)).collect();
+        same.sort_by_key(|(_, file)| file.stamp.map(|stamp| stamp.inode) != Some(inode));
+        same.into_iter().map(|(path, _)| path.clone()).collect()
     }
 
     /// A missing file is still missing, and so is its directory, if `directory_gone`.

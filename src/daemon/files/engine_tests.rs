@@ -33,7 +33,7 @@ enum Does {
 
 use Does::{Hint as Hints, Nothing, Reads, ReadsCut, ReadsMoving, Sees};
 
-const SAVED: Decision = Decision::Saved { joining: false };
+const SAVED: Decision = Decision::Saved { joining: false, is_new: false };
 
 /// Runs a script of (time in ms, what happens) for one file that is known to hold "old", written at time 0.
 fn check(script: &[(u64, Does)]) {
@@ -168,7 +168,7 @@ fn a_fresh_stamp_is_checked_once_more() {
     let mut engine = Engine::default();
     let fresh = Read { stamp: stamp(1), file: file("new"), stable: true, cut_off: false, old: false };
     engine.hint(ms(0), "a", "a", Hint::Done, None);
-    assert_eq!(engine.read(ms(0), "a", fresh), SAVED);
+    assert_eq!(engine.read(ms(0), "a", fresh), Decision::Saved { joining: false, is_new: true });
     assert_eq!((engine.rest("a"), engine.next_timer()), (Rest::Resting, Some(ms(2000))));
     assert_eq!(engine.due(ms(2000), 9), ["a"]);
     assert_eq!(engine.read(ms(2000), "a", Read { file: file("same tick"), ..fresh }), SAVED);
@@ -185,7 +185,7 @@ fn only_files_that_were_there_at_joining_are_reported_so() {
     }
     engine.hint(ms(0), "made later", "made later", Hint::Done, None);
     for (path, joining) in [("known", false), ("found", true), ("made later", false)] {
-        assert_eq!(engine.read(ms(0), path, read), Decision::Saved { joining }, "{path}");
+        assert_eq!(engine.read(ms(0), path, read), Decision::Saved { joining, is_new: path != "known" }, "{path}");
     }
 }
 

@@ -143,6 +143,11 @@ pub enum SaveKind {
     Joining,
     /// An edit of what was last rendered or taken in.
     Edit,
+    /// A new file with the content of one that is gone: that one was renamed. From here on it counts as deleted.
+    Renamed {
+        /// The file that is gone.
+        from: String,
+    },
     /// Swapped out by a write or delete: an edit that the new content doesn't hold. It is no longer in the folder.
     Late {
         /// What the edit began from: what the core last rendered or took in then, or the previous late content of the

@@ -5,7 +5,7 @@ use murmurate_crdt::limits::FILE_BYTES;
 
 use super::cache::is_cut_off;
 use super::engine::{Decision, Read};
-use super::filesystem::{Content, Directory, FileError};
+use super::filesystem::{Content, Directory, FileError, Stamp};
 use super::folder::Folder;
 use super::ignore::PATTERNS;
 use super::limits::{BYTES_PER_STEP, CLOCK_TICK, READS_PER_STEP};
@@ -35,7 +35,7 @@ impl Folder {
         match directory.read(&disk_path, FILE_BYTES) {
             Ok(content) => {
                 let length = content.bytes.len();
-                self.take_content(path, content);
+                self.take_content(directory, path, content);
                 length
             }
             Err(FileError::NotFound | FileError::NotADirectory) if directory.look(&disk_path).is_err() => {
@@ -52,7 +52,7 @@ impl Folder {
         }
     }
 
-    fn take_content(&mut self, path: &str, content: Content) {
+    fn take_content(&mut self, directory: &dyn Directory, path: &str, content: Content) {
         let file = known_file(&content);
         let stamp = content.before.stamp;
         let read = Read {
@@ -67,8 +67,13 @@ impl Folder {
             Decision::Later => return,
             Decision::Busy => return self.skip(path, SkipReason::Busy, self.generation),
             Decision::Known => {}
-            Decision::Saved { joining } => {
-                let kind = if joining { SaveKind::Joining } else { SaveKind::Edit };
+            Decision::Saved { joining: true, .. } => self.save(path, bytes.clone(), file, SaveKind::Joining),
+            Decision::Saved { is_new: false, .. } => self.save(path, bytes.clone(), file, SaveKind::Edit),
+            Decision::Saved { .. } => {
+                let kind = match self.renamed_from(directory, path, file.hash, stamp) {
+                    Some(from) if !bytes.is_empty() => self.rename(from),
+                    _ => SaveKind::Edit,
+                };
                 self.save(path, bytes.clone(), file, kind);
             }
         }
@@ -77,6 +82,20 @@ impl Folder {
             self.set_patterns(Some(&bytes));
         }
         self.cache.put(path, bytes);
+    }
+
+    /// The file that is gone, and had the content that a new one has now.
+    fn renamed_from(&self, directory: &dyn Directory, path: &str, hash: ContentHash, stamp: Stamp) -> Option<String> {
+        let same = self.engine.same_content(path, hash, stamp.inode);
+        same.into_iter().find(|other| !self.is_present(directory, &self.disk_path(other)))
+    }
+
+    /// The file is known by its new name from now on: it isn't missing, however many others are.
+    fn rename(&mut self, from: String) -> SaveKind {
+        self.engine.removed(&from);
+        self.cache.remove(&from);
+        self.links.remove(&from);
+        SaveKind::Renamed { from }
     }
 
     /// Whether its writer may not be done, by what it holds.

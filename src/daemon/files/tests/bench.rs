@@ -278,6 +278,10 @@ impl Bench {
             FileEvent::Saved { path, hash, executable, kind: SaveKind::Edit | SaveKind::Joining, .. } => {
                 self.known.insert(path.clone(), KnownFile { hash: *hash, executable: *executable });
             }
+            FileEvent::Saved { path, hash, executable, kind: SaveKind::Renamed { from }, .. } => {
+                self.known.remove(from);
+                self.known.insert(path.clone(), KnownFile { hash: *hash, executable: *executable });
+            }
             FileEvent::Deleted { path, .. } => {
                 self.known.remove(path);
             }

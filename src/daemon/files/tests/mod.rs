@@ -8,6 +8,7 @@ mod links;
 mod power_cuts;
 mod races;
 mod reading;
+mod renames;
 mod service;
 mod spelling;
 mod writing;
