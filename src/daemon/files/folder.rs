@@ -94,6 +94,8 @@ pub(crate) struct Folder {
     pub(super) skipped: BTreeMap<String, (SkipReason, u64)>,
     /// The file system doesn't tell upper from lower case.
     pub(super) folds_case: bool,
+    /// What was open for writing, and when that was looked up.
+    pub(super) open_files: Option<(Duration, BTreeSet<String>)>,
     pub(super) polling: bool,
     /// Trouble that doesn't stop the folder, as it was told.
     pub(super) told: BTreeMap<&'static str, FolderTrouble>,
@@ -133,6 +135,7 @@ impl Folder {
             links: BTreeMap::new(),
             skipped: BTreeMap::new(),
             folds_case: false,
+            open_files: None,
             polling: false,
             told: BTreeMap::new(),
             next_scan: Duration::ZERO,
@@ -338,7 +341,7 @@ impl Folder {
     pub(super) fn wait_for_rest(&mut self, directory: &dyn Directory, path: &str) {
         let disk_path = self.disk_path(path);
         let stamp = directory.look_through(&disk_path).ok().map(|found| found.stamp);
-        self.engine.hint(self.now, path, &disk_path, Hint::Changed, stamp);
+        self.engine.hint(self.now, path, &disk_path, Hint::Touched, stamp);
     }
 
     /// Tells of a trouble that doesn't stop the folder, once.

@@ -23,6 +23,7 @@ pub mod limits;
 mod linux;
 pub mod message;
 mod names;
+mod open_files;
 mod reading;
 mod rename_over;
 mod root;

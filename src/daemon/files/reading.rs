@@ -3,12 +3,12 @@
 use bytes::Bytes;
 use murmurate_crdt::limits::FILE_BYTES;
 
-use super::cache::is_cut_off;
+use super::cache::{is_cut_off, is_grown};
 use super::engine::{Decision, Read};
 use super::filesystem::{Content, Directory, FileError, Stamp};
 use super::folder::Folder;
 use super::ignore::PATTERNS;
-use super::limits::{BYTES_PER_STEP, CLOCK_TICK, READS_PER_STEP};
+use super::limits::{BYTES_PER_STEP, CLOCK_TICK, OPEN_FILES_AGE, READS_PER_STEP};
 use super::message::{ContentHash, FileEvent, KnownFile, SaveKind, SkipReason};
 use super::walk::skip_reason;
 
@@ -55,11 +55,16 @@ impl Folder {
     fn take_content(&mut self, directory: &dyn Directory, path: &str, content: Content) {
         let file = known_file(&content);
         let stamp = content.before.stamp;
+        let cut_off = self.looks_cut_off(path, &content);
         let read = Read {
             stamp,
             file,
             stable: content.before == content.after,
-            cut_off: self.looks_cut_off(path, &content),
+            cut_off,
+            grown: self.cache.get(path).is_some_and(|base| is_grown(&content.bytes, base)),
+            open: (cut_off || self.engine.may_be_open(path))
+                && self.engine.known(path) != Some(file)
+                && self.is_open_for_writing(directory, path),
             old: self.age_ms(stamp.changed_ns) > CLOCK_TICK.as_millis(),
         };
         let bytes = Bytes::from(content.bytes);
@@ -82,6 +87,14 @@ impl Folder {
             self.set_patterns(Some(&bytes));
         }
         self.cache.put(path, bytes);
+    }
+
+    /// Whether somebody is seen to have it open for writing.
+    fn is_open_for_writing(&mut self, directory: &dyn Directory, path: &str) -> bool {
+        let disk_path = self.disk_path(path);
+        let fresh = self.open_files.take().filter(|(at, _)| self.now < *at + OPEN_FILES_AGE);
+        let (_, open) = self.open_files.insert(fresh.unwrap_or_else(|| (self.now, directory.open_for_writing())));
+        open.contains(&disk_path)
     }
 
     /// The file that is gone, and had the content that a new one has now.

@@ -207,6 +207,11 @@ impl Bench {
         Self::set_up(None, system, fill)
     }
 
+    /// An empty folder that joined, for a daemon that can't see who has files open.
+    pub(super) fn unseeing() -> Self {
+        Self::on(Scripted::system(|_, _| Act::Go), |_| {})
+    }
+
     /// A folder that joins a mesh with these patterns of what is left alone.
     pub(super) fn joining_with(patterns: &'static str, fill: impl FnOnce(&Path)) -> Self {
         Self::set_up(Some(patterns.into()), Arc::new(HostFileSystem), fill)
