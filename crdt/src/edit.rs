@@ -16,7 +16,7 @@ use crate::identity::{self, Origin};
 use crate::key::{self, Found, Lookup, Step};
 use crate::limits;
 use crate::path::{Path, Segment};
-use crate::register::{Cell, EpochId, Part, Register};
+use crate::register::{Cell, EpochId, Part, Register, RenamedFrom};
 use crate::render::{self, Rendered};
 use crate::shown;
 use crate::state::{Candidates, FragmentState, State};
@@ -118,6 +118,8 @@ struct File<'a> {
     base: &'a Rendered,
     bytes: &'a [u8],
     executable: bool,
+    /// Where it was before it was renamed.
+    renamed_from: Option<&'a RenamedFrom>,
     /// The change that will hold it.
     dot: Dot,
 }
@@ -146,6 +148,22 @@ impl Document {
         lane: Lane,
         editor: &Editor,
     ) -> Result<Option<Written>, EditError> {
+        self.take_renamed_file(base, bytes, executable, None, lane, editor)
+    }
+
+    /// [`Self::take_file`], of a file that another document's was renamed to: the link is kept with it.
+    ///
+    /// # Errors
+    /// See [`Self::take_file`].
+    pub fn take_renamed_file(
+        &mut self,
+        base: &Rendered,
+        bytes: &[u8],
+        executable: bool,
+        renamed_from: Option<&RenamedFrom>,
+        lane: Lane,
+        editor: &Editor,
+    ) -> Result<Option<Written>, EditError> {
         if let Some(file) = base.file()
             && file.bytes == bytes
         {
@@ -155,7 +173,7 @@ impl Document {
         let tree = cut(self.id().path(), bytes, base.file().map(|file| file.tree.format))?;
         let heads = base.heads.clone();
         let (writer, heads) = self.writer_and_heads(editor, lane, heads);
-        let file = File { base, bytes, executable, dot: self.next_dot(writer) };
+        let file = File { base, bytes, executable, renamed_from, dot: self.next_dot(writer) };
         let cells = self.fitting_cells(&file, tree)?;
         self.write_fitting(&heads, stamp(writer, editor), &cells)
     }
@@ -184,7 +202,7 @@ impl Document {
     }
 
     fn file_cells(&self, file: &File<'_>, mut tree: Tree, wanted: Epoch) -> Vec<(Register, Cell)> {
-        let File { base, bytes, executable, dot } = *file;
+        let File { base, bytes, executable, renamed_from, dot } = *file;
         let format = tree.format;
         let mut cells = Vec::new();
         let under = base.content.as_ref().filter(|content| {
@@ -209,6 +227,7 @@ impl Document {
         if base.deleted {
             cells.push((Register::Life, Cell::Flag(true)));
         }
+        cells.extend(renamed_from.map(|from| (Register::RenamedFrom, Cell::RenamedFrom(from.clone()))));
         cells
     }
 
@@ -352,7 +371,7 @@ impl Document {
             let why = "with it the file would have too many keys, or too deep ones, to be merged key by key";
             return Err(EditError::NoPlace(why.into()));
         }
-        let file = File { base, bytes: &bytes, executable, dot };
+        let file = File { base, bytes: &bytes, executable, renamed_from: None, dot };
         let cells = self.file_cells(&file, tree, Epoch::Present);
         self.write_fitting(&heads, stamp(writer, editor), &cells).map(outcome)
     }

@@ -161,8 +161,15 @@ fn answer(request: Request) {
         Request::Documents { prefix, after, reply } => {
             let format = "toml".into();
             let next = after.is_none().then(|| "second page".to_owned());
-            let document =
-                Document { doc: after.unwrap_or(prefix), format, keys: 1, bytes: 2, conflicts: 0, time: None };
+            let document = Document {
+                doc: after.unwrap_or(prefix),
+                format,
+                keys: 1,
+                bytes: 2,
+                conflicts: 0,
+                time: None,
+                renamed_from: None,
+            };
             drop(reply.send(Ok(Documents { v: V1, documents: vec![document], next })));
         }
         Request::Keys { prefix, after, reply } => {
