@@ -33,14 +33,14 @@ impl Get {
             return context.print(render_explanation(&mesh.explain(&address).await?, &context.view()));
         }
         if address.contains('#') {
-            let entry = if self.base { mesh.get_base(&address).await? } else { mesh.get(&address).await? };
+            let entry = if self.base { mesh.get_plain(&address).await? } else { mesh.get(&address).await? };
             if !entry.conflicts.is_empty() && context.is_for_people() {
                 let values = entry.conflicts.len();
                 context.note(&format!("it has {values} conflicting values; `murmurate conflicts {}`", source(&entry)));
             }
             return context.print(render_entry(&entry, &context.view()));
         }
-        let file = if self.base { mesh.read_base(&address).await? } else { mesh.read_file(&address).await? };
+        let file = if self.base { mesh.read_plain(&address).await? } else { mesh.read_file(&address).await? };
         context.print(render_file(&file, &context.view()))
     }
 }
@@ -91,6 +91,7 @@ struct FileDocument<'a> {
     doc: &'a str,
     format: &'a str,
     version: &'a str,
+    heads: &'a str,
     executable: bool,
     conflicts: u64,
     bytes: usize,
@@ -107,6 +108,7 @@ fn render_file(file: &File, view: &View) -> Vec<u8> {
         doc: &file.doc,
         format: &file.format,
         version: &file.version,
+        heads: &file.heads,
         executable: file.executable,
         conflicts: file.conflicts,
         bytes: file.bytes.len(),
@@ -141,12 +143,14 @@ mod tests {
             author: Some("ann".into()),
             time: Some(ago(8)),
             conflicts: vec![value(8080, "aa"), value(8181, "bb")],
+            heads: "aa.0:7+bb.0:7".into(),
             overlay: None,
         };
         let file = File {
             doc: "web/app.toml".into(),
             format: "toml".into(),
             version: "aa.0:7".into(),
+            heads: "aa.0:7".into(),
             executable: false,
             conflicts: 1,
             bytes: b"# ports\n[server]\nport = 8080".to_vec(),

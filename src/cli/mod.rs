@@ -14,11 +14,15 @@ mod context;
 mod debug;
 mod del;
 mod dev;
+mod diff;
 mod doctor;
+mod edit;
+mod export;
 mod failure;
 mod folder;
 mod get;
 mod host_flags;
+mod import;
 mod init;
 mod input;
 mod join;
@@ -30,6 +34,7 @@ mod members;
 mod node;
 mod overlay_flags;
 mod paths;
+mod progress;
 mod put;
 mod resolve;
 mod revoke;
@@ -113,6 +118,10 @@ enum Command {
     Put(put::Put),
     /// Delete a key, or a whole document
     Del(del::Del),
+    Edit(edit::Edit),
+    Diff(diff::Diff),
+    Export(export::Export),
+    Import(import::Import),
     /// Print a line for each event
     Watch(watch::Watch),
     /// List open conflicts
@@ -192,6 +201,10 @@ async fn carry_out(command: Command, flags: &ClientFlags, context: &Context) -> 
         Command::Get(verb) => verb.run(context).await,
         Command::Put(verb) => verb.run(context).await,
         Command::Del(verb) => verb.run(context).await,
+        Command::Edit(verb) => verb.run(context).await,
+        Command::Diff(verb) => verb.run(context).await,
+        Command::Export(verb) => verb.run(context).await,
+        Command::Import(verb) => verb.run(context).await,
         Command::Watch(verb) => verb.run(context).await,
         Command::Conflicts(verb) => verb.run(context).await,
         Command::Resolve(verb) => verb.run(context).await,

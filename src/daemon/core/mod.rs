@@ -24,6 +24,7 @@ mod outbox;
 mod overlays;
 mod puts;
 mod saves;
+mod summaries;
 mod view;
 mod watches;
 mod writes;
@@ -57,6 +58,7 @@ use self::membership::{Ended, Membership, Renewed, Standing};
 use self::outbox::Outbox;
 use self::overlays::Overlays;
 use self::puts::OpenPuts;
+use self::summaries::Summaries;
 use self::watches::Watches;
 use crate::daemon::files::{FileCommand, FileEvent, Ticket};
 use crate::daemon::request::{CoreEnd, Request};
@@ -132,6 +134,7 @@ pub(crate) struct Core {
     authors: BTreeMap<murmurate_crdt::id::ActorId, NodeId>,
     /// How many conflicts each document has, where there are any.
     conflicted: BTreeMap<DocumentId, usize>,
+    summaries: Summaries,
     folders: Folders,
     overlays: Overlays,
     membership: Membership,
@@ -189,6 +192,7 @@ impl Core {
             durable: BTreeMap::new(),
             authors: BTreeMap::new(),
             conflicted: BTreeMap::new(),
+            summaries: Summaries::default(),
             folders: Folders::default(),
             overlays: Overlays::of(&parts.identity.name, &parts.identity.roles),
             membership,

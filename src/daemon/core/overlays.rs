@@ -15,6 +15,7 @@ use murmurate_crdt::document::{Heads, Written};
 use murmurate_crdt::edit::{EditError, Editor};
 use murmurate_crdt::id::{ChangeHash, DocumentId, Lane};
 use murmurate_crdt::overlay::{Composed, Layer, Overlay, OverlayKind};
+use murmurate_crdt::register::RenamedFrom;
 use murmurate_crdt::render::{Content, Rendered};
 
 use super::Core;
@@ -39,7 +40,7 @@ impl Effective {
         Self { base, composed: None }
     }
 
-    fn new(base: Arc<Rendered>, layers: Vec<Layer>) -> Self {
+    pub(crate) fn new(base: Arc<Rendered>, layers: Vec<Layer>) -> Self {
         let composed = if layers.is_empty() { None } else { Composed::new(base.clone(), layers) };
         Self { base, composed: composed.map(Arc::new) }
     }
@@ -106,6 +107,15 @@ impl Overlays {
         }
         self.composed.insert(document.clone(), composed.clone());
     }
+}
+
+/// A file as it was saved.
+#[derive(Clone, Copy)]
+pub(super) struct Saved<'a> {
+    pub(super) bytes: &'a [u8],
+    pub(super) executable: bool,
+    /// The file that it was before, if it was renamed.
+    pub(super) from: Option<&'a RenamedFrom>,
 }
 
 /// An edit of a file, written to its document and its overlays.
@@ -230,7 +240,7 @@ impl Core {
         &mut self,
         document: &DocumentId,
         seen: &Effective,
-        (bytes, executable): (&[u8], bool),
+        save: Saved<'_>,
         lane: Lane,
         editor: &Editor,
     ) -> Result<TakenParts, NotTaken> {
@@ -239,7 +249,7 @@ impl Core {
         for id in overlays.iter().chain([document]) {
             self.documents.get_for_change(id)?;
         }
-        let taken = self.try_parts(document, seen, (bytes, executable), lane, editor);
+        let taken = self.try_parts(document, seen, save, lane, editor);
         if taken.is_err() && !overlays.is_empty() {
             for id in overlays.iter().chain([document]) {
                 self.documents.reload(id)?;
@@ -252,7 +262,7 @@ impl Core {
         &mut self,
         document: &DocumentId,
         seen: &Effective,
-        (bytes, executable): (&[u8], bool),
+        Saved { bytes, executable, from }: Saved<'_>,
         lane: Lane,
         editor: &Editor,
     ) -> Result<TakenParts, NotTaken> {
@@ -278,7 +288,8 @@ impl Core {
             _ => bytes,
         };
         let part = &mut self.documents.get_for_change(document)?.document;
-        let written = part.take_file(&seen.base, own, executable, lane, editor).map_err(NotTaken::Edit)?;
+        let written = part.take_renamed_file(&seen.base, own, executable, from, lane, editor);
+        let written = written.map_err(NotTaken::Edit)?;
         taken.heads = written.as_ref().map_or_else(|| seen.base.heads.clone(), |written| vec![written.hash]);
         taken.written.extend(written.map(|written| (document.clone(), written)));
         Ok(taken)

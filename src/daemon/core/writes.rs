@@ -39,6 +39,8 @@ impl Core {
                 }
             };
             let conflicts = loaded.conflicts();
+            let rendered = loaded.rendered();
+            self.summaries.note(&loaded.document, &rendered);
             match loaded.due_snapshot() {
                 DueSnapshot::No => {}
                 DueSnapshot::Later => {

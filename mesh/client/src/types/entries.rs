@@ -32,13 +32,16 @@ pub struct Key {
     pub overlay: Option<String>,
 }
 
-/// The documents of the mesh, by name.
+/// A page of the mesh's documents, by name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Documents {
     /// The document's version.
     pub v: V1,
     /// One entry per document that isn't deleted.
     pub documents: Vec<Document>,
+    /// Where the next page begins; absent on the last.
+    #[serde(default)]
+    pub next: Option<String>,
 }
 
 /// A document, as `ls --documents` shows it.
@@ -56,6 +59,8 @@ pub struct Document {
     pub conflicts: u64,
     /// When it was last changed, by its author's clock.
     pub time: Option<Time>,
+    /// The document whose file was renamed to this one's: its history goes on there.
+    pub renamed_from: Option<String>,
 }
 
 /// A key and all that is known of it.
@@ -80,6 +85,9 @@ pub struct Entry {
     pub time: Option<Time>,
     /// All values of an open conflict, the winner first; empty when there is none.
     pub conflicts: Vec<ConflictValue>,
+    /// The document's state in which it was read: see [`File::heads`].
+    #[serde(default)]
+    pub heads: String,
     /// The overlay that gives this host the value, as `role=db` or `host=web-1`; absent where it is the document's own.
     #[serde(default)]
     pub overlay: Option<String>,
@@ -144,6 +152,9 @@ pub struct File {
     pub format: String,
     /// Its newest write, `actor.lane:sequence`.
     pub version: String,
+    /// The state that it shows: the writes that nothing else here builds on, `actor.lane:sequence`, joined by `+`. An edit
+    /// written at it merges with whatever came since. Empty when there are more than can be named.
+    pub heads: String,
     /// Whether it is executable.
     pub executable: bool,
     /// How many open conflicts it has.

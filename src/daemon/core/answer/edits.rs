@@ -2,21 +2,21 @@
 
 use std::sync::Arc;
 
-use murmurate_client::types::{ApiError, Deleted, ErrorCode, PutResult, ValueType};
+use murmurate_client::types::{ApiError, Deleted, ErrorCode, PutResult, ValueType, WriteOptions};
 use murmurate_crdt::clock::Dot;
 use murmurate_crdt::document::Written;
-use murmurate_crdt::edit::{EditError, Editor, PutOutcome, PutPlan, PutType};
+use murmurate_crdt::edit::{self, EditError, Editor, PutOutcome, PutPlan, PutType};
 use murmurate_crdt::id::{DocumentId, Lane};
 use murmurate_crdt::key::{self, Address, Found, Step};
 use murmurate_crdt::overlay::{self, OverlayEdit};
 use murmurate_crdt::render::{Content, Rendered};
 use murmurate_crdt::tree;
 
-use super::{no_document, no_edit, not_durable, not_found, parse};
+use super::{no_document, no_edit, not_durable, not_found, parse, states};
 use crate::daemon::core::Core;
 use crate::daemon::core::commits::{Item, Then};
 use crate::daemon::core::documents::Loaded;
-use crate::daemon::core::overlays::{Effective, NotTaken};
+use crate::daemon::core::overlays::{NotTaken, Saved};
 use crate::daemon::core::puts::PlannedPut;
 use crate::daemon::core::view;
 use crate::daemon::request::{Caller, Reply};
@@ -27,15 +27,15 @@ pub(super) struct Put {
     pub(super) value: String,
     pub(super) kind: Option<ValueType>,
     pub(super) expect: Option<String>,
+    pub(super) base: Option<String>,
     pub(super) caller: Caller,
 }
 
-/// A whole file that is put, as it was asked for.
-pub(super) struct PutFile {
+/// A whole file, as it was asked for.
+pub(super) struct FileWrite {
     pub(super) doc: String,
-    /// None of this host's overlays.
-    pub(super) base: bool,
     pub(super) bytes: Vec<u8>,
+    pub(super) options: WriteOptions,
     pub(super) caller: Caller,
 }
 
@@ -52,6 +52,9 @@ impl Core {
             Ok(address) => address,
             Err(error) => return drop(reply.send(Err(error))),
         };
+        if put.base.is_some() {
+            return self.put_at_base(what, address, put, reply).await;
+        }
         let mut plan = self.plan_put(&what, &address, &put);
         if self.must_wait(&address.document, &put, &plan) {
             self.write_puts_to(&address.document).await;
@@ -74,6 +77,32 @@ impl Core {
                     Ok(made) => self.finish_put(what, address.document, key, made, &editor, reply).await,
                     Err(error) => drop(reply.send(Err(error))),
                 }
+            }
+            Err(error) => drop(reply.send(Err(error))),
+        }
+    }
+
+    /// A put of someone who had seen another state of the document: what came since stays concurrent to it.
+    async fn put_at_base(&mut self, what: String, address: Address, put: Put, reply: Reply<PutResult>) {
+        self.write_puts_to(&address.document).await;
+        let editor = self.editor(put.caller.user.clone());
+        let made = if address.key.is_empty() {
+            Err(ApiError::new(
+                ErrorCode::BadAddress,
+                &what,
+                "the address has no key",
+                "write the whole file at its base",
+            ))
+        } else if put.expect.is_some() {
+            let why = "`base` and `expect` exclude each other";
+            Err(ApiError::new(ErrorCode::BadRequest, &what, why, "give one of them"))
+        } else {
+            self.insert(&what, &address, &put, &editor)
+        };
+        match made {
+            Ok(made) => {
+                let key = view::key_of(&address);
+                self.finish_put(what, address.document, key, made, &editor, reply).await;
             }
             Err(error) => drop(reply.send(Err(error))),
         }
@@ -114,17 +143,17 @@ impl Core {
         plan.map_err(|error| no_edit(what.into(), &error))
     }
 
-    /// Puts a value at a key that isn't there yet.
+    /// Puts a value at a key that isn't there yet, or that the put's base has.
     fn insert(&mut self, what: &str, address: &Address, put: &Put, editor: &Editor) -> Result<Made, ApiError> {
         if address.document.is_overlay() {
             let kind = put_type(put.kind);
-            return self.edit_overlay(what, &address.document, editor, |file, overlay| {
+            return self.edit_overlay(what, &address.document, put.base.as_deref(), editor, |file, overlay| {
                 overlay::put(file, overlay, &address.key, &put.value, kind).map(Some)
             });
         }
         let loaded = self.open_for_write(what, &address.document)?;
-        let rendered = loaded.rendered();
-        let outcome = loaded.document.put(&rendered, &address.key, &put.value, put_type(put.kind), editor);
+        let seen = states::seen_by_writer(what, loaded, put.base.as_deref(), editor.actor)?;
+        let outcome = loaded.document.put(&seen, &address.key, &put.value, put_type(put.kind), editor);
         match outcome {
             Ok(PutOutcome::Written(written)) => Ok(Made::Written(written)),
             Ok(PutOutcome::Unchanged(dot)) => Ok(Made::Present(dot)),
@@ -161,21 +190,44 @@ impl Core {
         }
     }
 
-    /// Edits an overlay of a file that is there.
+    pub(super) async fn put_file(&mut self, write: FileWrite, reply: Reply<PutResult>) {
+        let what = format!("put {}", write.doc);
+        let editor = self.editor(write.caller.user.clone());
+        let address = match parse_document(&what, &write.doc) {
+            Ok(address) => address,
+            Err(error) => return drop(reply.send(Err(error))),
+        };
+        if write.options.dry_run {
+            return drop(reply.send(self.try_file(&what, &address, &write, &editor)));
+        }
+        let written = match self.make_file(&what, &address.document, &write, &editor) {
+            Ok(written) => written,
+            Err(error) => return drop(reply.send(Err(error))),
+        };
+        let own = written.iter().find(|(document, _)| *document == address.document).or(written.first());
+        let present = self.documents.get(&address.document).ok().and_then(|loaded| view::newest(&loaded.document));
+        let version = own.map(|(_, written)| written.dot).or(present).map(|dot| dot.to_string()).unwrap_or_default();
+        let result = PutResult::new(address.document.to_string(), String::new(), version, own.is_some());
+        let then = reply_when_durable(what, result, reply);
+        self.commit_parts(written, &editor, Vec::new(), then).await;
+    }
+
+    /// Edits an overlay of a file that is there. `base` names the state that its writer had seen.
     fn edit_overlay(
         &mut self,
         what: &str,
         document: &DocumentId,
+        base: Option<&str>,
         editor: &Editor,
         edit: impl FnOnce(&Content, Option<&Content>) -> Result<Option<OverlayEdit>, EditError>,
     ) -> Result<Made, ApiError> {
-        let base = self.file_under(what, document)?;
-        let file = base.file().ok_or_else(|| no_file_under(what, document))?;
+        let under = self.file_under(what, document)?;
+        let file = under.file().ok_or_else(|| no_file_under(what, document))?;
         let loaded = self.open_for_write(what, document)?;
-        let rendered = loaded.rendered();
-        let edit = edit(file, rendered.file()).map_err(|error| no_edit(what.into(), &error))?;
+        let seen = states::seen_by_writer(what, loaded, base, editor.actor)?;
+        let edit = edit(file, seen.file()).map_err(|error| no_edit(what.into(), &error))?;
         let Some(edit) = edit else { return Ok(Made::Present(None)) };
-        match loaded.document.take_overlay(&rendered, &edit, Lane::API, editor) {
+        match loaded.document.take_overlay(&seen, &edit, Lane::API, editor) {
             Ok(Some(written)) => Ok(Made::Written(written)),
             Ok(None) => Ok(Made::Present(view::newest(&loaded.document))),
             Err(error) => {
@@ -192,55 +244,32 @@ impl Core {
         if rendered.file().is_some() { Ok(rendered) } else { Err(no_file_under(what, overlay)) }
     }
 
-    pub(super) async fn put_file(&mut self, put: PutFile, reply: Reply<PutResult>) {
-        let what = format!("put {}", put.doc);
-        let editor = self.editor(put.caller.user.clone());
-        let made = parse(&put.doc).and_then(|address| Ok((self.make_file(&what, &address, &put, &editor)?, address)));
-        let (written, address) = match made {
-            Ok(made) => made,
-            Err(error) => return drop(reply.send(Err(error))),
-        };
-        let own = written.iter().find(|(document, _)| *document == address.document).or(written.first());
-        let present = self.documents.get(&address.document).ok().and_then(|loaded| view::newest(&loaded.document));
-        let version = own.map(|(_, written)| written.dot).or(present).map(|dot| dot.to_string()).unwrap_or_default();
-        let result = PutResult::new(address.document.to_string(), String::new(), version, own.is_some());
-        let then = reply_when_durable(what, result, reply);
-        self.commit_parts(written, &editor, Vec::new(), then).await;
-    }
-
-    /// Writes a whole file: as its document alone, or with the overlays of this host that it shows.
+    /// Writes a whole file: as its document alone, or with the overlays of this host that its writer saw.
     fn make_file(
         &mut self,
         what: &str,
-        address: &Address,
-        put: &PutFile,
+        document: &DocumentId,
+        write: &FileWrite,
         editor: &Editor,
     ) -> Result<Vec<(DocumentId, Written)>, ApiError> {
-        if !address.key.is_empty() {
-            let why = "a whole file has no key";
-            return Err(ApiError::new(ErrorCode::BadAddress, what, why, "put DOC @FILE, without `#KEY`"));
-        }
-        let document = &address.document;
+        let at = write.options.base.as_deref();
         if document.is_overlay() {
-            let edit = |file: &Content, _: Option<&Content>| overlay::replace_all(file, &put.bytes).map(Some);
-            return Ok(match self.edit_overlay(what, document, editor, edit)? {
+            let edit = |file: &Content, _: Option<&Content>| overlay::replace_all(file, &write.bytes).map(Some);
+            return Ok(match self.edit_overlay(what, document, at, editor, edit)? {
                 Made::Written(written) => vec![(document.clone(), written)],
                 Made::Present(_) => Vec::new(),
             });
         }
         self.refuse_if_broken(what)?;
-        let seen = if put.base {
-            self.documents.get(document).map(|loaded| Effective::plain(loaded.rendered()))
-        } else {
-            self.effective(document)
-        };
-        let seen = seen.map_err(|error| no_document(what.into(), &error))?;
+        let seen = self.seen_by_writer(what, document, at, editor.actor)?;
         self.tell_watchers_before(document);
         for layer in seen.layers() {
             document.with_overlay(&layer.overlay).iter().for_each(|id| self.tell_watchers_before(id));
         }
-        let executable = seen.file().is_some_and(|file| file.executable);
-        match self.take_parts(document, &seen, (&put.bytes, executable), Lane::API, editor) {
+        let was = seen.file().is_some_and(|file| file.executable);
+        let executable = write.options.executable.unwrap_or(was);
+        let save = Saved { bytes: &write.bytes, executable, from: None };
+        match self.take_parts(document, &seen, save, Lane::API, editor) {
             Ok(taken) => Ok(taken.written),
             Err(NotTaken::Document(error)) => Err(no_document(what.into(), &error)),
             Err(NotTaken::Edit(error)) => {
@@ -248,6 +277,32 @@ impl Core {
                 Err(no_edit(what.into(), &error))
             }
         }
+    }
+
+    /// What a write of a whole file would do: the same checks, and no change.
+    fn try_file(
+        &mut self,
+        what: &str,
+        address: &Address,
+        write: &FileWrite,
+        editor: &Editor,
+    ) -> Result<PutResult, ApiError> {
+        self.documents.get_for_change(&address.document).map_err(|it| no_document(what.into(), &it))?;
+        let seen = self.seen_by_writer(what, &address.document, write.options.base.as_deref(), editor.actor)?;
+        if address.document.is_overlay() {
+            let under = self.file_under(what, &address.document)?;
+            let file = under.file().ok_or_else(|| no_file_under(what, &address.document))?;
+            overlay::replace_all(file, &write.bytes).map_err(|error| no_edit(what.into(), &error))?;
+        }
+        let was = seen.file();
+        let executable = write.options.executable.unwrap_or(was.is_some_and(|file| file.executable));
+        let format = was.map(murmurate_crdt::render::Content::format);
+        let file = edit::preview(address.document.path(), &write.bytes, executable, format);
+        let file = file.map_err(|error| no_edit(what.into(), &error))?;
+        let changed = was.is_none_or(|was| was.bytes != file.bytes || was.executable != executable);
+        let newest = self.documents.get(&address.document).ok().and_then(|loaded| view::newest(&loaded.document));
+        let version = newest.map(|dot| dot.to_string()).unwrap_or_default();
+        Ok(PutResult::new(address.document.to_string(), String::new(), version, changed))
     }
 
     pub(super) async fn delete(&mut self, address: &str, caller: Caller, reply: Reply<Deleted>) {
@@ -270,7 +325,7 @@ impl Core {
             let remove = |file: &Content, overlay: Option<&Content>| {
                 overlay.map_or(Ok(None), |overlay| overlay::remove(file, overlay, &address.key))
             };
-            return match self.edit_overlay(what, &address.document, editor, remove)? {
+            return match self.edit_overlay(what, &address.document, None, editor, remove)? {
                 Made::Written(written) => Ok(written),
                 Made::Present(_) => Err(not_found(what, "the overlay says nothing there")),
             };
@@ -313,6 +368,16 @@ pub(super) fn reply_when_durable<T: Send + 'static>(what: String, result: T, rep
     Then::Reply(Box::new(move |durable| {
         let _ = reply.send(durable.map(|()| result).map_err(|why| not_durable(what, why)));
     }))
+}
+
+/// The address of a whole document.
+fn parse_document(what: &str, doc: &str) -> Result<Address, ApiError> {
+    let address = parse(doc)?;
+    if address.key.is_empty() {
+        return Ok(address);
+    }
+    let why = "a whole file has no key";
+    Err(ApiError::new(ErrorCode::BadAddress, what, why, "put DOC @FILE, without `#KEY`"))
 }
 
 /// Whether an overlay has a single value at a key, by a name that is the same in the file: the places of items aren't.

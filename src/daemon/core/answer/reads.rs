@@ -1,5 +1,7 @@
 //! Reads over the API: from memory, never waiting for another host.
 
+use std::ops::Bound;
+
 use murmurate_client::types::{
     ApiError, ConflictValue, Document, Documents, Entry, Explained, Explanation, File, Keys, LeftOut, Time, V1,
 };
@@ -12,31 +14,46 @@ use super::{no_document, not_found, parse};
 use crate::daemon::core::Core;
 use crate::daemon::core::overlays::Effective;
 use crate::daemon::core::view::{self, EntryView, ExplainedView};
-use crate::daemon::request::PAGE_ENTRIES;
+use crate::daemon::request::{PAGE_DOCUMENTS, PAGE_ENTRIES};
 
 impl Core {
     /// The documents whose addresses begin with a prefix (or the other way round: a prefix may lead into a document).
     pub(in crate::daemon::core) fn matching(&self, prefix: &str) -> Vec<DocumentId> {
+        self.matching_after(prefix, None)
+    }
+
+    /// Those of them that come behind one, by name.
+    fn matching_after(&self, prefix: &str, after: Option<&DocumentId>) -> Vec<DocumentId> {
         let document = prefix.split('#').next().unwrap_or_default();
         let has_key = prefix.contains('#');
         let fits = |id: &&DocumentId| {
             let name = id.to_string();
             if has_key { name == document } else { name.starts_with(document) }
         };
-        self.all_documents().into_iter().filter(|id| fits(&id)).collect()
+        self.documents_after(after).into_iter().filter(|id| fits(&id)).collect()
     }
 
     /// Everything that was ever written to, and is durable or in memory.
-    fn all_documents(&self) -> Vec<DocumentId> {
-        let mut all: Vec<DocumentId> = self.durable.keys().chain(&self.dirty).cloned().collect();
+    fn documents_after(&self, after: Option<&DocumentId>) -> Vec<DocumentId> {
+        let behind = (after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
+        let durable = self.durable.range::<DocumentId, _>(behind).map(|(id, _)| id);
+        // What was flushed isn't dirty any more, and may not be durable yet.
+        let flushed = self.summaries.documents(behind);
+        let dirty = self.dirty.range::<DocumentId, _>(behind);
+        let mut all: Vec<DocumentId> = durable.chain(flushed).chain(dirty).cloned().collect();
         all.sort_unstable();
         all.dedup();
         all
     }
 
-    pub(super) fn document_list(&mut self, prefix: &str) -> Result<Documents, ApiError> {
+    pub(super) fn document_list(&mut self, prefix: &str, after: Option<&str>) -> Result<Documents, ApiError> {
+        let after = after.map(|after| parse(after)).transpose()?;
+        let mut all = self.matching_after(prefix, after.as_ref().map(|after| &after.document));
+        let is_last = all.len() <= PAGE_DOCUMENTS;
+        all.truncate(PAGE_DOCUMENTS);
+        let next = all.last().filter(|_| !is_last).map(DocumentId::to_string);
         let mut documents = Vec::new();
-        for id in self.matching(prefix) {
+        for id in all {
             let what = format!("list {id}");
             let effective = self.effective(&id).map_err(|error| no_document(what.clone(), &error))?;
             let Some(file) = effective.file() else { continue };
@@ -50,9 +67,10 @@ impl Core {
                 bytes: file.bytes.len() as u64,
                 conflicts,
                 time: newest.map(|record| Time::from_ms(record.time_ms)),
+                renamed_from: loaded.document.state().renamed_from().map(|from| from.document.to_string()),
             });
         }
-        Ok(Documents { v: V1, documents })
+        Ok(Documents { v: V1, documents, next })
     }
 
     pub(super) fn keys(&mut self, prefix: &str, after: Option<&str>) -> Result<Keys, ApiError> {
@@ -75,8 +93,8 @@ impl Core {
     }
 
     /// What a read is about: what this host shows, or the document alone.
-    fn to_read(&mut self, what: &str, document: &DocumentId, base: bool) -> Result<Effective, ApiError> {
-        let read = if base {
+    fn to_read(&mut self, what: &str, document: &DocumentId, plain: bool) -> Result<Effective, ApiError> {
+        let read = if plain {
             self.documents.get(document).map(|loaded| Effective::plain(loaded.rendered()))
         } else {
             self.effective(document)
@@ -84,10 +102,10 @@ impl Core {
         read.map_err(|error| no_document(what.into(), &error))
     }
 
-    pub(super) fn get(&mut self, address: &str, base: bool) -> Result<Entry, ApiError> {
+    pub(super) fn get(&mut self, address: &str, plain: bool) -> Result<Entry, ApiError> {
         let what = format!("get {address}");
         let address = parse(address)?;
-        let effective = self.to_read(&what, &address.document, base)?;
+        let effective = self.to_read(&what, &address.document, plain)?;
         let path = find(&what, &effective, &address.key)?;
         let entry = self.look(&address.document, &effective, false, |view| view.entry(&path));
         let entry = entry.map_err(|error| no_document(what.clone(), &error))?.flatten();
@@ -96,6 +114,7 @@ impl Core {
         let source = source.unwrap_or_else(|| address.document.clone());
         let origin = dot.map(|dot| self.origin(&source, dot));
         let conflicts = self.conflict_values(&what, &source, &effective, &path)?;
+        let heads = self.base_name(&what, &address.document, &effective)?;
         Ok(Entry {
             v: V1,
             doc: address.document.to_string(),
@@ -107,6 +126,7 @@ impl Core {
             time: origin.map(|origin| origin.time),
             conflicts,
             overlay: overlay.map(|overlay| overlay.to_string()),
+            heads,
         })
     }
 
@@ -172,10 +192,11 @@ impl Core {
         }
     }
 
-    pub(super) fn read_file(&mut self, doc: &str, base: bool) -> Result<File, ApiError> {
+    pub(super) fn read_file(&mut self, doc: &str, plain: bool) -> Result<File, ApiError> {
         let what = format!("get {doc}");
         let address = parse(doc)?;
-        let effective = self.to_read(&what, &address.document, base)?;
+        let effective = self.to_read(&what, &address.document, plain)?;
+        let heads = self.state_name(&what, &address.document, &effective)?;
         let file = effective.file().ok_or_else(|| not_found(&what, "there is no such document"))?;
         let loaded = self.documents.get(&address.document).map_err(|error| no_document(what.clone(), &error))?;
         let version = view::newest(&loaded.document).map(|dot| dot.to_string()).unwrap_or_default();
@@ -183,6 +204,7 @@ impl Core {
             doc: address.document.to_string(),
             format: file.format().name().into(),
             version,
+            heads,
             executable: file.executable,
             conflicts: loaded.conflicts().len() as u64,
             bytes: file.bytes.clone(),

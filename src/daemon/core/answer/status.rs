@@ -258,13 +258,6 @@ impl Core {
             differs
         });
     }
-
-    /// How a document is merged, if it is in memory or cheap to say.
-    pub(super) fn format_of(&self, document: &DocumentId) -> Option<String> {
-        let slot = self.folders.kept.get(document.folder())?.slots.get(document.path())?;
-        let rendered = slot.base.rendered.as_ref()?;
-        rendered.file().map(|file| file.format().name().into())
-    }
 }
 
 /// What helps a document that takes no changes. It can still be read, and all others go on.
