@@ -18,6 +18,7 @@ use crate::limits;
 use crate::path::{Path, Segment};
 use crate::register::{Cell, EpochId, Part, Register};
 use crate::render::{self, Rendered};
+use crate::shown;
 use crate::state::{Candidates, FragmentState, State};
 use crate::tree::{Content, Format, Shape, Tree};
 use crate::value::Value;
@@ -280,6 +281,9 @@ impl Document {
             Some(content) => content.epoch.clone(),
             None => EpochId::first(tree.format),
         };
+        if !reads_back_with(&tree, &path, old, &literal) {
+            return Err(EditError::NoPlace("the file would not be valid with it".into()));
+        }
         let register = Register::Fragment { epoch, path, part: Part::Content };
         let is_same = literal == *old || codec.scalar(&literal).is_some_and(|value| former == Some(value));
         let present = self.state().get(&register);
@@ -643,7 +647,9 @@ fn literal(format: Format, text: &str, put_type: PutType, old: Option<&Value>) -
         let value = Value::String(text.into());
         codec.literal(&value).ok_or_else(|| EditError::Type("the format has no such text".into()))
     };
-    let own = codec.scalar(text);
+    // What looks like an alias or an anchor is one only if asked for: `*.example.com` is a text.
+    let is_reference = format == Format::Yaml && text.starts_with(['*', '&']) && put_type == PutType::Automatic;
+    let own = codec.scalar(text).filter(|_| !is_reference);
     match (put_type, old) {
         (PutType::String, _) => as_string(),
         (PutType::Literal(wanted), _) => match own {
@@ -656,6 +662,20 @@ fn literal(format: Format, text: &str, put_type: PutType, old: Option<&Value>) -
         (PutType::Automatic, _) if own.is_some() => Ok(text.into()),
         (PutType::Automatic, _) => meaning_of(codec, text).map_or_else(as_string, |_| Ok(text.into())),
     }
+}
+
+/// Whether a file is still valid with another value. Only YAML's values may depend on what is elsewhere: an anchor on its
+/// aliases, and they on it.
+fn reads_back_with(tree: &Tree, path: &Path, old: &str, literal: &str) -> bool {
+    let stands_alone = |text| shown::stands_alone(tree.format, text);
+    if tree.format != Format::Yaml || (stands_alone(old) && stands_alone(literal)) {
+        return true;
+    }
+    let mut changed = tree.clone();
+    if let Some(node) = changed.root.find_mut(path) {
+        node.content = Content::Scalar(literal.into());
+    }
+    render::reads_back(&changed, &codec::print(&changed))
 }
 
 /// A list or table given where the format cuts those into keys.

@@ -313,6 +313,7 @@ fn format_number(format: Format) -> u8 {
         Format::Json => 2,
         Format::Text => 3,
         Format::Binary => 4,
+        Format::Yaml => 5,
     }
 }
 
@@ -322,6 +323,7 @@ fn format_from_number(number: u8) -> Result<Format, DecodeError> {
         2 => Ok(Format::Json),
         3 => Ok(Format::Text),
         4 => Ok(Format::Binary),
+        5 => Ok(Format::Yaml),
         _ => Err(DecodeError::Invalid { what: "format", why: "unknown to this build" }),
     }
 }
