@@ -33,14 +33,14 @@ impl Get {
             return context.print(render_explanation(&mesh.explain(&address).await?, &context.view()));
         }
         if address.contains('#') {
-            let entry = if self.base { mesh.get_plain(&address).await? } else { mesh.get(&address).await? };
+            let entry = if self.base { mesh.get_base(&address).await? } else { mesh.get(&address).await? };
             if !entry.conflicts.is_empty() && context.is_for_people() {
                 let values = entry.conflicts.len();
                 context.note(&format!("it has {values} conflicting values; `murmurate conflicts {}`", source(&entry)));
             }
             return context.print(render_entry(&entry, &context.view()));
         }
-        let file = if self.base { mesh.read_plain(&address).await? } else { mesh.read_file(&address).await? };
+        let file = if self.base { mesh.read_base(&address).await? } else { mesh.read_file(&address).await? };
         context.print(render_file(&file, &context.view()))
     }
 }

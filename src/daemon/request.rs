@@ -192,7 +192,7 @@ pub enum Request {
         /// `DOC#KEY`.
         address: String,
         /// The document's own value, whatever this host's overlays say.
-        plain: bool,
+        base: bool,
         /// Where the answer goes.
         reply: Reply<Entry>,
     },
@@ -214,7 +214,7 @@ pub enum Request {
         /// Write only at this version; empty: only if there is no value.
         expect: Option<String>,
         /// The document's state that the writer had seen, if it isn't the present one.
-        base: Option<String>,
+        at: Option<String>,
         /// Who writes.
         caller: Caller,
         /// Where the answer goes.
@@ -234,7 +234,7 @@ pub enum Request {
         /// Its name.
         doc: String,
         /// Without this host's overlays.
-        plain: bool,
+        base: bool,
         /// Where the answer goes.
         reply: Reply<File>,
     },

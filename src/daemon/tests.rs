@@ -112,7 +112,7 @@ impl Mesh {
 
     /// Waits until the host shows this value, alone or in conflict with others.
     async fn has_value(&self, index: usize, address: &str, value: &str) {
-        let ask = |reply| Request::Get { address: address.into(), plain: false, reply };
+        let ask = |reply| Request::Get { address: address.into(), base: false, reply };
         let done = async || self.daemon(index).core.ask(ask).await.unwrap().value.text == value;
         wait_until(done, || format!("{address} should be {value}")).await;
     }
@@ -120,7 +120,7 @@ impl Mesh {
     async fn put(&self, index: usize, address: &str, value: &str) {
         let caller = Caller { user: "tester".into(), uid: 0 };
         let (address, value) = (address.to_string(), value.to_string());
-        let put = |reply| Request::Put { address, value, kind: None, expect: None, base: None, caller, reply };
+        let put = |reply| Request::Put { address, value, kind: None, expect: None, at: None, caller, reply };
         self.daemon(index).core.ask(put).await.unwrap();
     }
 
@@ -346,7 +346,7 @@ async fn puts_that_come_together_have_each_their_answer_their_author_and_their_v
     let puts = (1..=5 * KEYS).map(|number| {
         let caller = Caller { user: format!("user-{}", number % 2), uid: 0 };
         let (address, value) = (format!("config/app.toml#k{}", number % KEYS), number.to_string());
-        let put = |reply| Request::Put { address, value, kind: None, expect: None, base: None, caller, reply };
+        let put = |reply| Request::Put { address, value, kind: None, expect: None, at: None, caller, reply };
         mesh.daemon(0).core.ask(put)
     });
     let results = futures_util::future::join_all(puts).await;
@@ -359,7 +359,7 @@ async fn puts_that_come_together_have_each_their_answer_their_author_and_their_v
     let mut shown = Vec::new();
     for key in 0..KEYS {
         let address = format!("config/app.toml#k{key}");
-        let entry = mesh.daemon(0).core.ask(|reply| Request::Get { address, plain: false, reply }).await.unwrap();
+        let entry = mesh.daemon(0).core.ask(|reply| Request::Get { address, base: false, reply }).await.unwrap();
         let number: usize = entry.value.text.parse().unwrap();
         assert!(number > 0 && number % KEYS == key, "{entry:?}");
         assert_eq!(entry.author, Some(format!("user-{}", number % 2)));

@@ -448,11 +448,11 @@ impl World {
 async fn put(core: CoreHandle, address: String, value: u64, is_careful: bool) -> Result<Option<u64>, ApiError> {
     let (mut expect, mut saw) = (None, None);
     if is_careful {
-        let entry = core.ask(|reply| Request::Get { address: address.clone(), plain: false, reply }).await?;
+        let entry = core.ask(|reply| Request::Get { address: address.clone(), base: false, reply }).await?;
         (expect, saw) = (Some(entry.version), entry.value.text.parse().ok());
     }
     let (value, caller) = (value.to_string(), Caller { user: "tester".into(), uid: 0 });
-    core.ask(|reply| Request::Put { address, value, kind: None, expect, base: None, caller, reply }).await?;
+    core.ask(|reply| Request::Put { address, value, kind: None, expect, at: None, caller, reply }).await?;
     Ok(saw)
 }
 

@@ -214,11 +214,11 @@ struct Address {
 struct Read {
     address: String,
     #[serde(default)]
-    plain: bool,
+    base: bool,
 }
 
-async fn get_value(State(api): State<Api>, Parameters(Read { address, plain }): Parameters<Read>) -> Result<Entry> {
-    Ok(Answer(api.core.ask(|reply| Request::Get { address, plain, reply }).await?))
+async fn get_value(State(api): State<Api>, Parameters(Read { address, base }): Parameters<Read>) -> Result<Entry> {
+    Ok(Answer(api.core.ask(|reply| Request::Get { address, base, reply }).await?))
 }
 
 async fn explain(State(api): State<Api>, Parameters(Address { address }): Parameters<Address>) -> Result<Explanation> {
@@ -229,16 +229,16 @@ async fn explain(State(api): State<Api>, Parameters(Address { address }): Parame
 #[serde(deny_unknown_fields)]
 struct PutAddress {
     address: String,
-    base: Option<String>,
+    at: Option<String>,
 }
 
 async fn put_value(
     State(api): State<Api>,
     Extension(caller): Extension<Caller>,
-    Parameters(PutAddress { address, base }): Parameters<PutAddress>,
+    Parameters(PutAddress { address, at }): Parameters<PutAddress>,
     Document(PutValue { value, kind, expect }): Document<PutValue>,
 ) -> Result<PutResult> {
-    Ok(Answer(api.core.ask(|reply| Request::Put { address, value, kind, expect, base, caller, reply }).await?))
+    Ok(Answer(api.core.ask(|reply| Request::Put { address, value, kind, expect, at, caller, reply }).await?))
 }
 
 async fn delete(
@@ -254,14 +254,14 @@ async fn delete(
 struct Doc {
     doc: String,
     #[serde(default)]
-    plain: bool,
+    base: bool,
 }
 
 async fn read_file(
     State(api): State<Api>,
-    Parameters(Doc { doc, plain }): Parameters<Doc>,
+    Parameters(Doc { doc, base }): Parameters<Doc>,
 ) -> std::result::Result<Response, Failure> {
-    let file = api.core.ask(|reply| Request::ReadFile { doc, plain, reply }).await?;
+    let file = api.core.ask(|reply| Request::ReadFile { doc, base, reply }).await?;
     let headers = file_headers(&file)?;
     Ok((headers, file.bytes).into_response())
 }
@@ -288,7 +288,7 @@ fn file_headers(file: &File) -> std::result::Result<HeaderMap, ApiError> {
 #[serde(deny_unknown_fields)]
 struct Write {
     doc: String,
-    base: Option<String>,
+    at: Option<String>,
     executable: Option<bool>,
     #[serde(default)]
     dry_run: bool,
@@ -297,11 +297,11 @@ struct Write {
 async fn write_file(
     State(api): State<Api>,
     Extension(caller): Extension<Caller>,
-    Parameters(Write { doc, base, executable, dry_run }): Parameters<Write>,
+    Parameters(Write { doc, at, executable, dry_run }): Parameters<Write>,
     Raw(bytes): Raw,
 ) -> Result<PutResult> {
     let bytes = bytes.to_vec();
-    let options = WriteOptions { base, executable, dry_run };
+    let options = WriteOptions { at, executable, dry_run };
     Ok(Answer(api.core.ask(|reply| Request::WriteFile { doc, bytes, options, caller, reply }).await?))
 }
 

@@ -185,8 +185,8 @@ fn answer(request: Request) {
             let (entries, left_out) = (Vec::new(), Vec::new());
             drop(reply.send(Ok(Explanation { v: V1, doc: address, host, roles, entries, left_out })));
         }
-        Request::Put { address, value, kind, expect, base, caller, reply } => {
-            let version = format!("{value} {kind:?} {expect:?} {base:?} {}", text_of(&caller));
+        Request::Put { address, value, kind, expect, at, caller, reply } => {
+            let version = format!("{value} {kind:?} {expect:?} {at:?} {}", text_of(&caller));
             drop(reply.send(Ok(PutResult::new(address, String::new(), version, true))));
         }
         Request::Delete { address, caller, reply } => {
@@ -199,8 +199,8 @@ fn answer(request: Request) {
             drop(reply.send(Ok(File { doc, format, version, heads, executable: true, conflicts: 2, bytes })));
         }
         Request::WriteFile { doc, bytes, options, caller, reply } => {
-            let WriteOptions { base, executable, dry_run } = options;
-            let version = format!("{} {base:?} {executable:?} {dry_run} {}", bytes.len(), text_of(&caller));
+            let WriteOptions { at, executable, dry_run } = options;
+            let version = format!("{} {at:?} {executable:?} {dry_run} {}", bytes.len(), text_of(&caller));
             drop(reply.send(Ok(PutResult::new(doc, String::new(), version, false))));
         }
         Request::Conflicts { prefix, reply } => {
@@ -331,7 +331,7 @@ async fn every_operation_goes_through_and_back() {
     assert_eq!(file.heads, "aa.0:1+bb.0:1");
     let big = vec![b'x'; 5 << 20];
     assert_eq!(mesh.write_file("web/x", big).await.unwrap().version, format!("{} None None false {me}", 5 << 20));
-    let options = WriteOptions { base: Some(file.heads), executable: Some(false), dry_run: true };
+    let options = WriteOptions { at: Some(file.heads), executable: Some(false), dry_run: true };
     let written = mesh.write_file_with("web/x", "y", &options).await.unwrap();
     assert_eq!(written.version, format!("1 Some(\"aa.0:1+bb.0:1\") Some(false) true {me}"));
     let diff = mesh.diff("web/x", &DiffPoint::Now, &DiffPoint::At("aa.0:1".into())).await.unwrap();

@@ -39,7 +39,7 @@ pub use status::{MemberCounts, Problem, Status, StoreHealth};
 pub use tickets::{CreateTicket, Ticket, TicketCreated, TicketRevoked, TicketState, Tickets};
 pub use time::Time;
 pub use value::{TypedValue, ValueType};
-pub use version::{Version, document_address, token_version};
+pub use version::{Version, document_address, document_name, overlay_of, token_version};
 pub use wait::{Converged, Lagging};
 pub use watch::{Event, EventKind};
 

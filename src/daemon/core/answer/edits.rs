@@ -27,7 +27,7 @@ pub(super) struct Put {
     pub(super) value: String,
     pub(super) kind: Option<ValueType>,
     pub(super) expect: Option<String>,
-    pub(super) base: Option<String>,
+    pub(super) at: Option<String>,
     pub(super) caller: Caller,
 }
 
@@ -52,8 +52,8 @@ impl Core {
             Ok(address) => address,
             Err(error) => return drop(reply.send(Err(error))),
         };
-        if put.base.is_some() {
-            return self.put_at_base(what, address, put, reply).await;
+        if put.at.is_some() {
+            return self.put_in_state(what, address, put, reply).await;
         }
         let mut plan = self.plan_put(&what, &address, &put);
         if self.must_wait(&address.document, &put, &plan) {
@@ -83,7 +83,7 @@ impl Core {
     }
 
     /// A put of someone who had seen another state of the document: what came since stays concurrent to it.
-    async fn put_at_base(&mut self, what: String, address: Address, put: Put, reply: Reply<PutResult>) {
+    async fn put_in_state(&mut self, what: String, address: Address, put: Put, reply: Reply<PutResult>) {
         self.write_puts_to(&address.document).await;
         let editor = self.editor(put.caller.user.clone());
         let made = if address.key.is_empty() {
@@ -91,10 +91,10 @@ impl Core {
                 ErrorCode::BadAddress,
                 &what,
                 "the address has no key",
-                "write the whole file at its base",
+                "write the whole file, `PUT /v1/file`",
             ))
         } else if put.expect.is_some() {
-            let why = "`base` and `expect` exclude each other";
+            let why = "`at` and `expect` exclude each other";
             Err(ApiError::new(ErrorCode::BadRequest, &what, why, "give one of them"))
         } else {
             self.insert(&what, &address, &put, &editor)
@@ -143,16 +143,16 @@ impl Core {
         plan.map_err(|error| no_edit(what.into(), &error))
     }
 
-    /// Puts a value at a key that isn't there yet, or that the put's base has.
+    /// Puts a value at a key that isn't there yet, or that the state which its writer had seen has.
     fn insert(&mut self, what: &str, address: &Address, put: &Put, editor: &Editor) -> Result<Made, ApiError> {
         if address.document.is_overlay() {
             let kind = put_type(put.kind);
-            return self.edit_overlay(what, &address.document, put.base.as_deref(), editor, |file, overlay| {
+            return self.edit_overlay(what, &address.document, put.at.as_deref(), editor, |file, overlay| {
                 overlay::put(file, overlay, &address.key, &put.value, kind).map(Some)
             });
         }
         let loaded = self.open_for_write(what, &address.document)?;
-        let seen = states::seen_by_writer(what, loaded, put.base.as_deref(), editor.actor)?;
+        let seen = states::seen_by_writer(what, loaded, put.at.as_deref(), editor.actor)?;
         let outcome = loaded.document.put(&seen, &address.key, &put.value, put_type(put.kind), editor);
         match outcome {
             Ok(PutOutcome::Written(written)) => Ok(Made::Written(written)),
@@ -212,19 +212,19 @@ impl Core {
         self.commit_parts(written, &editor, Vec::new(), then).await;
     }
 
-    /// Edits an overlay of a file that is there. `base` names the state that its writer had seen.
+    /// Edits an overlay of a file that is there. `at` names the state that its writer had seen.
     fn edit_overlay(
         &mut self,
         what: &str,
         document: &DocumentId,
-        base: Option<&str>,
+        at: Option<&str>,
         editor: &Editor,
         edit: impl FnOnce(&Content, Option<&Content>) -> Result<Option<OverlayEdit>, EditError>,
     ) -> Result<Made, ApiError> {
         let under = self.file_under(what, document)?;
         let file = under.file().ok_or_else(|| no_file_under(what, document))?;
         let loaded = self.open_for_write(what, document)?;
-        let seen = states::seen_by_writer(what, loaded, base, editor.actor)?;
+        let seen = states::seen_by_writer(what, loaded, at, editor.actor)?;
         let edit = edit(file, seen.file()).map_err(|error| no_edit(what.into(), &error))?;
         let Some(edit) = edit else { return Ok(Made::Present(None)) };
         match loaded.document.take_overlay(&seen, &edit, Lane::API, editor) {
@@ -252,7 +252,7 @@ impl Core {
         write: &FileWrite,
         editor: &Editor,
     ) -> Result<Vec<(DocumentId, Written)>, ApiError> {
-        let at = write.options.base.as_deref();
+        let at = write.options.at.as_deref();
         if document.is_overlay() {
             let edit = |file: &Content, _: Option<&Content>| overlay::replace_all(file, &write.bytes).map(Some);
             return Ok(match self.edit_overlay(what, document, at, editor, edit)? {
@@ -288,7 +288,7 @@ impl Core {
         editor: &Editor,
     ) -> Result<PutResult, ApiError> {
         self.documents.get_for_change(&address.document).map_err(|it| no_document(what.into(), &it))?;
-        let seen = self.seen_by_writer(what, &address.document, write.options.base.as_deref(), editor.actor)?;
+        let seen = self.seen_by_writer(what, &address.document, write.options.at.as_deref(), editor.actor)?;
         if address.document.is_overlay() {
             let under = self.file_under(what, &address.document)?;
             let file = under.file().ok_or_else(|| no_file_under(what, &address.document))?;

@@ -43,9 +43,9 @@ impl Core {
                 drop(reply.send(self.document_list(&prefix, after.as_deref())));
             }
             Request::Keys { prefix, after, reply } => drop(reply.send(self.keys(&prefix, after.as_deref()))),
-            Request::Get { address, plain, reply } => drop(reply.send(self.get(&address, plain))),
+            Request::Get { address, base, reply } => drop(reply.send(self.get(&address, base))),
             Request::Explain { address, reply } => drop(reply.send(self.explain(&address))),
-            Request::ReadFile { doc, plain, reply } => drop(reply.send(self.read_file(&doc, plain))),
+            Request::ReadFile { doc, base, reply } => drop(reply.send(self.read_file(&doc, base))),
             Request::DiskPlace { doc, reply } => drop(reply.send(self.disk_place(&doc))),
             Request::Diff { doc, before, after, reply } => drop(reply.send(self.diff(&doc, &before, &after))),
             Request::Conflicts { prefix, reply } => drop(reply.send(self.conflict_list(&prefix))),
@@ -58,8 +58,8 @@ impl Core {
 
     async fn answer_write(&mut self, request: Request) {
         match request {
-            Request::Put { address, value, kind, expect, base, caller, reply } => {
-                self.put(edits::Put { address, value, kind, expect, base, caller }, reply).await;
+            Request::Put { address, value, kind, expect, at, caller, reply } => {
+                self.put(edits::Put { address, value, kind, expect, at, caller }, reply).await;
             }
             Request::Delete { address, caller, reply } => self.delete(&address, caller, reply).await,
             Request::WriteFile { doc, bytes, options, caller, reply } => {

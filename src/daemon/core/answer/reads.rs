@@ -93,8 +93,8 @@ impl Core {
     }
 
     /// What a read is about: what this host shows, or the document alone.
-    fn to_read(&mut self, what: &str, document: &DocumentId, plain: bool) -> Result<Effective, ApiError> {
-        let read = if plain {
+    fn to_read(&mut self, what: &str, document: &DocumentId, base: bool) -> Result<Effective, ApiError> {
+        let read = if base {
             self.documents.get(document).map(|loaded| Effective::plain(loaded.rendered()))
         } else {
             self.effective(document)
@@ -102,10 +102,10 @@ impl Core {
         read.map_err(|error| no_document(what.into(), &error))
     }
 
-    pub(super) fn get(&mut self, address: &str, plain: bool) -> Result<Entry, ApiError> {
+    pub(super) fn get(&mut self, address: &str, base: bool) -> Result<Entry, ApiError> {
         let what = format!("get {address}");
         let address = parse(address)?;
-        let effective = self.to_read(&what, &address.document, plain)?;
+        let effective = self.to_read(&what, &address.document, base)?;
         let path = find(&what, &effective, &address.key)?;
         let entry = self.look(&address.document, &effective, false, |view| view.entry(&path));
         let entry = entry.map_err(|error| no_document(what.clone(), &error))?.flatten();
@@ -192,10 +192,10 @@ impl Core {
         }
     }
 
-    pub(super) fn read_file(&mut self, doc: &str, plain: bool) -> Result<File, ApiError> {
+    pub(super) fn read_file(&mut self, doc: &str, base: bool) -> Result<File, ApiError> {
         let what = format!("get {doc}");
         let address = parse(doc)?;
-        let effective = self.to_read(&what, &address.document, plain)?;
+        let effective = self.to_read(&what, &address.document, base)?;
         let heads = self.state_name(&what, &address.document, &effective)?;
         let file = effective.file().ok_or_else(|| not_found(&what, "there is no such document"))?;
         let loaded = self.documents.get(&address.document).map_err(|error| no_document(what.clone(), &error))?;
