@@ -123,6 +123,16 @@ fn a_role_is_for_all_that_have_it_and_the_host_goes_before_it_over_restarts() {
     }
     mesh.hosts[2].does(&["del", PORT, "--host", "host-3"]);
     has(&mesh, 2, &APP_TOML.replace("8080", "6000").replace("burst = 80", "burst = 81"));
+    // Also where the overlay's value was the file's own, and nothing was written.
+    mesh.hosts[0].does(&["put", "config/app.toml#limits.rps", "200", "--host", "host-3"]);
+    mesh.settle();
+    mesh.hosts[2].stop();
+    mesh.hosts[2].save(PATH, mesh.hosts[2].text(PATH).replace("rps = 200", "rps = 7"));
+    mesh.hosts[2].start();
+    let rps = |mesh: &Mesh| mesh.hosts[0].does(&["get", "config/app.toml#limits.rps", "--host", "host-3"]);
+    eventually(&mesh, "it is the host's own", || if rps(&mesh).trim() == "7" { Ok(()) } else { Err(rps(&mesh)) });
+    mesh.settle();
+    has(&mesh, 0, &APP_TOML.replace("burst = 80", "burst = 81"));
 }
 
 #[test]
@@ -145,6 +155,46 @@ fn a_key_deleted_where_an_overlay_gives_it_a_value_is_gone_there_only() {
     assert!(two.does(&["get", "--explain", "config/app.toml"]).contains("(taken away)"));
     one.does(&["del", PORT, "--host", "host-2"]);
     mesh.everywhere(PATH, APP_TOML);
+}
+
+#[test]
+fn a_renamed_file_keeps_what_is_some_hosts_own() {
+    const RENAMED: &str = "service.toml";
+    let mesh = Mesh::start(3);
+    let [one, two, _] = &mesh.hosts[..] else { panic!() };
+    one.save(PATH, APP_TOML);
+    mesh.everywhere(PATH, APP_TOML);
+    one.does(&["put", PORT, "9090", "--host", "host-2"]);
+    one.does(&["put", PORT, "9191", "--host", "host-3"]);
+    has(&mesh, 1, &APP_TOML.replace("8080", "9090"));
+    has(&mesh, 2, &APP_TOML.replace("8080", "9191"));
+    mesh.settle();
+    fs::rename(two.path(PATH), two.path(RENAMED)).unwrap();
+    for (number, port) in [(0, "8080"), (1, "9090"), (2, "9191")] {
+        let (host, content) = (&mesh.hosts[number], APP_TOML.replace("8080", port));
+        eventually(&mesh, &format!("{} has the renamed file", host.name), || host.has(RENAMED, &content));
+    }
+    mesh.nowhere(PATH);
+}
+
+#[test]
+fn what_is_exported_and_imported_is_the_same_for_all() {
+    let mesh = Mesh::start(1);
+    let one = &mesh.hosts[0];
+    one.save(PATH, APP_TOML);
+    mesh.everywhere(PATH, APP_TOML);
+    one.does(&["put", PORT, "9090", "--host", "host-1"]);
+    has(&mesh, 0, &APP_TOML.replace("8080", "9090"));
+    let directory = one.directory.join("exported");
+    one.does(&["export", "--to", directory.to_str().unwrap()]);
+    assert_eq!(fs::read_to_string(directory.join("config/app.toml")).unwrap(), APP_TOML);
+    let overlay = directory.join("config/app.toml?host=host-1");
+    assert_eq!(fs::read_to_string(&overlay).unwrap(), "[server]\nport = 9090\n");
+    fs::write(&overlay, "[server]\nport = 9191\n").unwrap();
+    fs::write(directory.join("config/app.toml"), APP_TOML.replace("burst = 80", "burst = 81")).unwrap();
+    one.does(&["import", directory.to_str().unwrap()]);
+    has(&mesh, 0, &APP_TOML.replace("8080", "9191").replace("burst = 80", "burst = 81"));
+    assert_eq!(one.does(&["get", "--base", PORT]).trim(), "8080");
 }
 
 #[test]

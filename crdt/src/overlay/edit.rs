@@ -25,6 +25,21 @@ pub struct OverlayEdit {
     pub(crate) show: BTreeSet<Path>,
 }
 
+impl OverlayEdit {
+    /// What an overlay is to hold that goes on from another one, as it is or as an edit made it: its file was renamed.
+    #[must_use]
+    pub fn copy_of(other: &Content, edited: Option<&Self>) -> Self {
+        let mut hide = other.hides.clone();
+        let mut bytes = other.bytes.clone();
+        if let Some(edited) = edited {
+            hide.extend(edited.hide.iter().cloned());
+            hide.retain(|path| !edited.show.contains(path));
+            bytes.clone_from(&edited.bytes);
+        }
+        Self { format: other.format(), bytes, hide, show: BTreeSet::new() }
+    }
+}
+
 /// An overlay that is being edited.
 pub(super) struct Draft {
     pub(super) tree: Tree,

@@ -313,6 +313,23 @@ fn what_cant_be_shown_is_left_out_and_said() {
 }
 
 #[test]
+fn yaml_has_overlays_like_the_others() {
+    let text = "# the app\nport: 8080 # of all\ntls:\n  cert: c.pem\nhosts:\n  - a\n  - b\nservers:\n  - name: x\n    port: 1\n  - name: y\n    port: 2\n";
+    let mut site = Site::new("f/app.yaml", text, &["role=db", "host=a"]);
+    site.put(0, "port", "9090").unwrap();
+    site.put(1, "tls.cert", "d.pem").unwrap();
+    site.put(1, "servers[name=y].port", "20").unwrap();
+    let shown = text.replace("8080", "9090").replace("c.pem", "d.pem").replace("port: 2", "port: 20");
+    assert_eq!((site.text(), &*site.file()), (shown.clone(), text));
+    let saved = shown.replace("9090", "9191").replace("port: 20", "port: 21").replace("- a", "- aa");
+    site.save(&saved).unwrap();
+    assert_eq!((site.text(), site.file()), (saved.clone(), text.replace("- a", "- aa")));
+    let without = saved.replace("port: 9191 # of all\n", "");
+    site.save(&without).unwrap();
+    assert_eq!((site.value("port"), site.file()), (None, text.replace("- a", "- aa")), "{}", site.text());
+}
+
+#[test]
 fn text_has_no_overlays() {
     let mut site = Site::new("f/notes.txt", "a line\n", &["host=a"]);
     let error = site.put(0, "a", "1").unwrap_err();

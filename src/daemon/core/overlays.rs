@@ -14,7 +14,7 @@ use murmurate_crdt::conflict::Conflict;
 use murmurate_crdt::document::{Heads, Written};
 use murmurate_crdt::edit::{EditError, Editor};
 use murmurate_crdt::id::{ChangeHash, DocumentId, Lane};
-use murmurate_crdt::overlay::{Composed, Layer, Overlay, OverlayKind};
+use murmurate_crdt::overlay::{Composed, Layer, Overlay, OverlayEdit, OverlayKind, Split};
 use murmurate_crdt::register::RenamedFrom;
 use murmurate_crdt::render::{Content, Rendered};
 
@@ -256,6 +256,92 @@ impl Core {
             }
         }
         taken
+    }
+
+    /// The same for a file that another one was renamed to: its overlays, of all hosts, go with it, so that what was some
+    /// hosts' own stays theirs.
+    pub(super) fn take_renamed_parts(
+        &mut self,
+        document: &DocumentId,
+        seen: &Effective,
+        former: &Effective,
+        save: Saved<'_>,
+        editor: &Editor,
+    ) -> Result<TakenParts, NotTaken> {
+        let overlays = save.from.map(|from| self.overlays_of(&from.document)).unwrap_or_default();
+        if overlays.is_empty() {
+            return self.take_parts(document, seen, save, Lane::FILE, editor);
+        }
+        let split = former.composed().map(|composed| composed.split(document.path(), save.bytes)).transpose();
+        let split = split.map_err(NotTaken::Edit)?;
+        let copies = self.copies(&overlays, former, split.as_ref())?;
+        let own = split.as_ref().and_then(|split| split.base.as_deref());
+        let own = own.or_else(|| former.composed().and(former.base.file()).map(|file| &file.bytes[..]));
+        let save = Saved { bytes: own.unwrap_or(save.bytes), ..save };
+        let mut taken = self.take_parts(document, &Effective::plain(seen.base.clone()), save, Lane::FILE, editor)?;
+        let copied = copies.iter().try_for_each(|(overlay, edit)| {
+            let id = document
+                .with_overlay(overlay)
+                .map_err(|error| NotTaken::Edit(EditError::NoPlace(error.to_string())))?;
+            self.copy_overlay(&id, overlay, edit, editor, &mut taken)
+        });
+        if let Err(error) = copied {
+            for id in copies.iter().filter_map(|(overlay, _)| document.with_overlay(overlay).ok()) {
+                self.documents.reload(&id)?;
+            }
+            self.documents.reload(document)?;
+            return Err(error);
+        }
+        Ok(taken)
+    }
+
+    /// What overlays hold, with what an edit of the file that shows some of them makes of those, in the order of this host.
+    fn copies(
+        &mut self,
+        overlays: &[DocumentId],
+        former: &Effective,
+        split: Option<&Split>,
+    ) -> Result<Vec<(Overlay, OverlayEdit)>, NotTaken> {
+        let mut copies = Vec::with_capacity(overlays.len());
+        for id in overlays {
+            let Some(overlay) = id.overlay() else { continue };
+            let rendered = self.documents.get(id)?.rendered();
+            let Some(content) = rendered.file() else { continue };
+            let number = former.layers().position(|layer| layer.overlay == overlay);
+            let edited = split.zip(number).and_then(|(split, number)| split.overlays.get(number)?.as_ref());
+            copies.push((overlay, OverlayEdit::copy_of(content, edited)));
+        }
+        copies.sort_by_key(|(overlay, _)| self.overlays.own.iter().position(|own| own == overlay));
+        Ok(copies)
+    }
+
+    fn copy_overlay(
+        &mut self,
+        id: &DocumentId,
+        overlay: &Overlay,
+        edit: &OverlayEdit,
+        editor: &Editor,
+        taken: &mut TakenParts,
+    ) -> Result<(), NotTaken> {
+        self.tell_watchers_before(id);
+        let loaded = self.documents.get_for_change(id)?;
+        let present = loaded.rendered();
+        let written = loaded.document.take_overlay(&present, edit, Lane::FILE, editor).map_err(NotTaken::Edit)?;
+        let heads = written.as_ref().map_or_else(|| present.heads.clone(), |written| vec![written.hash]);
+        if self.overlays.own.contains(overlay) {
+            taken.overlays.push((overlay.clone(), heads));
+        }
+        taken.written.extend(written.map(|written| (id.clone(), written)));
+        Ok(())
+    }
+
+    /// All overlays of a file that are stored here, whosever they are.
+    fn overlays_of(&self, document: &DocumentId) -> Vec<DocumentId> {
+        // The first and the last name that an overlay can have.
+        let ends = [(OverlayKind::Host, "-".to_owned()), (OverlayKind::Role, "z".repeat(63))];
+        let ends = ends.map(|(kind, name)| document.with_overlay(&Overlay::new(kind, &name)?));
+        let [Ok(first), Ok(last)] = ends else { return Vec::new() };
+        self.durable.range(first..=last).map(|(id, _)| id.clone()).collect()
     }
 
     fn try_parts(

@@ -9,7 +9,7 @@ use murmurate_crdt::render::Rendered;
 use super::Core;
 use super::commits::{Item, Then};
 use super::folders::{Base, Held, LateCopy, folder_state, slot_state};
-use super::overlays::{NotTaken, Saved, TakenParts};
+use super::overlays::{Effective, NotTaken, Saved, TakenParts};
 use crate::daemon::files::{ContentHash, FileCommand, FileEvent, PATTERNS, Receipt, SaveKind, keep_aside};
 
 /// A file that was saved.
@@ -149,7 +149,7 @@ impl Core {
 
     /// Brings what is known of a file to the disk. What told of a write that was cut off is gone after this start: the
     /// next one would take an edit made since for one of the content before that write.
-    fn keep_slot(&mut self, document: &DocumentId) {
+    pub(super) fn keep_slot(&mut self, document: &DocumentId) {
         let Some(slot) = self.folders.slot(document) else { return };
         let states = vec![(slot_state(document), Some(slot.encode()))];
         self.commits.push(Item { states, urgent: true, ..Item::default() });
@@ -276,7 +276,10 @@ impl Core {
             save.document.with_overlay(&layer.overlay).iter().for_each(|id| self.tell_watchers_before(id));
         }
         let saved = Saved { bytes: &save.bytes, executable: save.executable, from };
-        let parts = self.take_parts(&save.document, &seen, saved, Lane::FILE, &editor);
+        let parts = match from.and_then(|from| self.shown_before_rename(from)).filter(|_| seen.file().is_none()) {
+            Some(former) => self.take_renamed_parts(&save.document, &seen, &former, saved, &editor),
+            None => self.take_parts(&save.document, &seen, saved, Lane::FILE, &editor),
+        };
         let TakenParts { written, heads, overlays } = match parts {
             Ok(parts) => parts,
             Err(NotTaken::Document(error)) => return self.hold(&save, &base, error.to_string(), None, late),
@@ -304,6 +307,13 @@ impl Core {
         let then = late.map_or(Then::Nothing, Then::ForgetCopy);
         self.commit_parts(written, &editor, states, then).await;
         self.dirty.insert(save.document);
+    }
+
+    /// What a file showed here before it was renamed.
+    fn shown_before_rename(&mut self, from: &RenamedFrom) -> Option<Effective> {
+        let slots = &self.folders.kept.get(from.document.folder())?.slots;
+        let base = slots.get(from.document.path())?.base.clone();
+        self.effective_base(&from.document, &base).ok()
     }
 
     /// Leaves an edit alone, and says why.

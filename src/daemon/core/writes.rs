@@ -116,9 +116,13 @@ impl Core {
         if slot.base.is_same_file(&target) {
             // The file shows what came in meanwhile: an edit of it has seen that.
             slot.base.heads = target.heads;
-            slot.base.overlays = target.overlays;
+            let overlays = std::mem::replace(&mut slot.base.overlays, target.overlays);
             slot.base.rendered = target.rendered;
             slot.failed = None;
+            if overlays != slot.base.overlays {
+                // Else an edit that is found at the next start would be told apart wrongly.
+                self.keep_slot(document);
+            }
             return;
         }
         slot.writing = Some(Writing { ticket, target, is_sent: false });
