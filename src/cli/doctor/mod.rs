@@ -14,6 +14,7 @@ mod daemon;
 mod disk;
 mod documents;
 mod findings;
+mod folders;
 mod fsync;
 mod held;
 mod inotify;
@@ -79,6 +80,7 @@ pub(super) fn look(findings: &Findings) -> Checks {
         disk::check,
         fsync::check,
         inotify::check,
+        folders::check,
         held::check,
         conflicts::check,
         documents::check,

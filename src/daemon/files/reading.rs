@@ -64,7 +64,7 @@ impl Folder {
             grown: self.cache.get(path).is_some_and(|base| is_grown(&content.bytes, base)),
             open: (cut_off || self.engine.may_be_open(path))
                 && self.engine.known(path) != Some(file)
-                && self.is_open_for_writing(directory, path),
+                && self.is_open_for_writing(directory, &self.disk_path(path)),
             old: self.age_ms(stamp.changed_ns) > CLOCK_TICK.as_millis(),
         };
         let bytes = Bytes::from(content.bytes);
@@ -90,11 +90,10 @@ impl Folder {
     }
 
     /// Whether somebody is seen to have it open for writing.
-    fn is_open_for_writing(&mut self, directory: &dyn Directory, path: &str) -> bool {
-        let disk_path = self.disk_path(path);
+    pub(super) fn is_open_for_writing(&mut self, directory: &dyn Directory, disk_path: &str) -> bool {
         let fresh = self.open_files.take().filter(|(at, _)| self.now < *at + OPEN_FILES_AGE);
         let (_, open) = self.open_files.insert(fresh.unwrap_or_else(|| (self.now, directory.open_for_writing())));
-        open.contains(&disk_path)
+        open.contains(disk_path)
     }
 
     /// The file that is gone, and had the content that a new one has now.

@@ -112,7 +112,7 @@ impl Folder {
 
     fn look_at(&mut self, directory: &dyn Directory, name: &str) {
         match directory.read(&staged(name), FILE_BYTES) {
-            Ok(content) => self.judge(name, content),
+            Ok(content) => self.judge(directory, name, content),
             Err(FileError::NotFound) => {
                 self.staging.swapped.remove(name);
                 let _ = directory.remove(&note(name));
@@ -130,13 +130,17 @@ impl Folder {
         }
     }
 
-    fn judge(&mut self, name: &str, content: Content) {
+    fn judge(&mut self, directory: &dyn Directory, name: &str, content: Content) {
         let file = known_file(&content);
+        // Only an edit is worth looking who is at it.
+        let is_edit = self.staging.swapped.get(name).is_some_and(|swapped| swapped.is_edit(file));
+        let is_open = is_edit && self.is_open_for_writing(directory, &staged(name));
         let Some(swapped) = self.staging.swapped.get_mut(name) else { return };
         let look = Look {
             file,
             stable: content.before.stamp == content.after.stamp,
             cut_off: is_cut_off(&content.bytes, swapped.base.as_deref().unwrap_or_default()),
+            open: is_open,
         };
         let replaced = swapped.edited_from();
         if swapped.looked(self.now, look) {

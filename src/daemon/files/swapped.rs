@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::limits::{CUT_OFF_HOLD, LATER_LOOKS, LOOKS};
+use super::limits::{CUT_OFF_HOLD, LATER_LOOKS, LOOKS, SWAPPED_OPEN_HOLD};
 use super::message::{ContentHash, KnownFile};
 
 /// A file in staging that was in the folder before.
@@ -47,6 +47,8 @@ pub(crate) struct Look {
     pub stable: bool,
     /// It is empty, or begins like its base and ends early.
     pub cut_off: bool,
+    /// Somebody is seen to have it open for writing.
+    pub open: bool,
 }
 
 impl Swapped {
@@ -114,7 +116,8 @@ impl Swapped {
         let same_since = self.seen.filter(|(file, _)| *file == look.file).map(|(_, since)| since);
         self.seen = Some((look.file, same_since.unwrap_or(now)));
         let at_rest = look.stable && same_since.is_some();
-        let whole = !look.cut_off || same_since.is_some_and(|since| now - since >= CUT_OFF_HOLD);
+        let same_for = |time: Duration| same_since.is_some_and(|since| now - since >= time);
+        let whole = (!look.cut_off || same_for(CUT_OFF_HOLD)) && (!look.open || same_for(SWAPPED_OPEN_HOLD));
         let edit = self.is_edit(look.file);
         let report = edit && ((at_rest && whole) || last);
         if report {
@@ -132,7 +135,8 @@ impl Swapped {
         report
     }
 
-    fn is_edit(&self, file: KnownFile) -> bool {
+    /// Whether a content is one to report.
+    pub(crate) fn is_edit(&self, file: KnownFile) -> bool {
         if let Some(reported) = self.reported {
             return file != reported;
         }
@@ -152,12 +156,17 @@ mod tests {
 
     /// Looks as told, at the times asked for: (content, stable, cut off) -> (time of the look in ms, reported).
     fn check(looks: &[(&str, bool, bool)], expected: &[(u64, bool)]) {
+        check_open(looks, false, expected);
+    }
+
+    /// The same, while somebody has it open or not.
+    fn check_open(looks: &[(&str, bool, bool)], open: bool, expected: &[(u64, bool)]) {
         let old = Some(file("old").hash);
         let mut swapped = Swapped::new(Duration::ZERO, "a".into(), old, Some(file("new").hash), Some(false), None);
         let mut seen = Vec::new();
         for (content, stable, cut_off) in looks {
             let now = swapped.next_look().expect("another look");
-            let report = swapped.looked(now, Look { file: file(content), stable: *stable, cut_off: *cut_off });
+            let report = swapped.looked(now, Look { file: file(content), stable: *stable, cut_off: *cut_off, open });
             seen.push((u64::try_from(now.as_millis()).unwrap(), report));
         }
         assert_eq!(seen, expected, "{looks:?}");
@@ -180,5 +189,8 @@ mod tests {
         check(&[empty, empty, edit, edit], &[(0, false), (50, false), (2000, false), (4000, true)]);
         check(&[empty, empty, empty], &[(0, false), (50, false), (2000, true)]);
         check(&[("edit", false, false), edit, edit], &[(0, false), (50, true), (2000, false)]);
+        // A pause of an editor that has it open isn't its end, unless it is a long one.
+        check_open(&[edit, edit, edit], true, &[(0, false), (50, false), (2000, true)]);
+        check_open(&[old, old, edit, edit], true, &[(0, false), (50, false), (2000, false), (4000, true)]);
     }
 }
