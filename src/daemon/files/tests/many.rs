@@ -45,5 +45,8 @@ fn a_scan_of_ten_thousand_files_reads_none_that_didnt_change() {
     bench.run_ms(400);
     assert_eq!((bench.take_saves().len(), reads.load(Ordering::Relaxed)), (1, 1));
     // Shown even when the test passes.
-    let _ = writeln!(std::io::stderr(), "a scan of {FILES} files takes {took:.1?}; the process grew by {grown_kib} KiB with them");
+    let _ = writeln!(
+        std::io::stderr(),
+        "a scan of {FILES} files takes {took:.1?}; the process grew by {grown_kib} KiB with them"
+    );
 }
