@@ -18,7 +18,8 @@ use crate::limits;
 use crate::path::{Path, Segment};
 use crate::register::{Cell, EpochId, Part, Register, RenamedFrom};
 use crate::render::{self, Rendered};
-use crate::state::{Candidates, State};
+use crate::shown;
+use crate::state::{Candidates, FragmentState, State};
 use crate::tree::{Content, Format, Shape, Tree};
 use crate::value::Value;
 
@@ -299,6 +300,9 @@ impl Document {
             Some(content) => content.epoch.clone(),
             None => EpochId::first(tree.format),
         };
+        if !reads_back_with(&tree, &path, old, &literal) {
+            return Err(EditError::NoPlace("the file would not be valid with it".into()));
+        }
         let register = Register::Fragment { epoch, path, part: Part::Content };
         let is_same = literal == *old || codec.scalar(&literal).is_some_and(|value| former == Some(value));
         let present = self.state().get(&register);
@@ -498,6 +502,7 @@ fn chosen_cells(choice: &Choice, state: &State, rendered: &Rendered) -> Vec<(Reg
         Choice::TakeShape { by, hidden } => take_shape(state, by, hidden),
         Choice::KeepBelow(path) => keep_below(state, path, rendered),
         Choice::ReplaceTree(path, content) => replace_tree(state, path, content),
+        Choice::Restore(path) => restore(state, path),
         // These aren't about what stands in the file.
         Choice::DeleteFile | Choice::TakeHeads(_) | Choice::KeepShown => Vec::new(),
     }
@@ -530,6 +535,28 @@ fn take_shape(state: &State, by: &Path, hidden: &Path) -> Vec<(Register, Cell)> 
         _ => false,
     });
     cells.push((own, Cell::Content(Content::Container(shape))));
+    cells
+}
+
+/// Brings a comment back with the deleted containers that it stands in.
+fn restore(state: &State, path: &Path) -> Vec<(Register, Cell)> {
+    let Some((id, epoch)) = state.shown_epoch().and_then(|(id, _)| Some((id, state.epoch(id)?))) else {
+        return Vec::new();
+    };
+    let is_live = |path: &Path| epoch.fragments.get(path).is_some_and(|fragment| fragment.live_content().is_some());
+    let is_there =
+        |path: &Path| is_live(path) || epoch.below(path).any(|(below, _)| !below.is_trivia() && is_live(below));
+    let above = (1..path.0.len()).map(|depth| Path(path.0[..depth].to_vec())).filter(|above| !is_there(above));
+    let mut cells: Vec<_> = above
+        .map(|above| {
+            let mut below = epoch.below(&above).filter_map(|(below, _)| below.0.get(above.0.len()));
+            let is_list = below.any(|segment| matches!(segment, Segment::Item(_)));
+            let shape = if is_list { Shape::List } else { Shape::Table };
+            (content_register(id, &above), Cell::Content(Content::Container(shape)))
+        })
+        .collect();
+    let comment = epoch.fragments.get(path).and_then(FragmentState::live_content);
+    cells.extend(comment.map(|comment| (content_register(id, path), Cell::Content(comment.clone()))));
     cells
 }
 
@@ -576,6 +603,20 @@ fn remove(node: &mut crate::tree::Node, path: &Path) {
     node.children.iter_mut().for_each(|child| remove(child, path));
 }
 
+/// What a file would hold if it was saved now over one of the format `before`, without taking it in.
+///
+/// # Errors
+/// As [`Document::take_file`]; only that the change would be too large isn't seen.
+pub fn preview(
+    path: &str,
+    bytes: &[u8],
+    executable: bool,
+    before: Option<Format>,
+) -> Result<render::Content, EditError> {
+    let tree = cut(path, bytes, before)?;
+    Ok(render::Content::of_file(tree, bytes, executable))
+}
+
 /// Cuts a file into fragments, in the format that its path and content ask for (MERGE rule 12). `before` is the format
 /// it had.
 fn cut(path: &str, bytes: &[u8], before: Option<Format>) -> Result<Tree, EditError> {
@@ -597,7 +638,7 @@ fn is_held(bytes: &[u8], before: Option<Format>) -> bool {
 }
 
 /// What its own author can't read back, or what is too large to merge key by key, isn't kept key by key.
-fn is_sound(tree: &Tree, bytes: &[u8]) -> bool {
+pub(crate) fn is_sound(tree: &Tree, bytes: &[u8]) -> bool {
     if tree.format == Format::Binary {
         return true;
     }
@@ -625,7 +666,9 @@ fn literal(format: Format, text: &str, put_type: PutType, old: Option<&Value>) -
         let value = Value::String(text.into());
         codec.literal(&value).ok_or_else(|| EditError::Type("the format has no such text".into()))
     };
-    let own = codec.scalar(text);
+    // What looks like an alias or an anchor is one only if asked for: `*.example.com` is a text.
+    let is_reference = format == Format::Yaml && text.starts_with(['*', '&']) && put_type == PutType::Automatic;
+    let own = codec.scalar(text).filter(|_| !is_reference);
     match (put_type, old) {
         (PutType::String, _) => as_string(),
         (PutType::Literal(wanted), _) => match own {
@@ -638,6 +681,20 @@ fn literal(format: Format, text: &str, put_type: PutType, old: Option<&Value>) -
         (PutType::Automatic, _) if own.is_some() => Ok(text.into()),
         (PutType::Automatic, _) => meaning_of(codec, text).map_or_else(as_string, |_| Ok(text.into())),
     }
+}
+
+/// Whether a file is still valid with another value. Only YAML's values may depend on what is elsewhere: an anchor on its
+/// aliases, and they on it.
+fn reads_back_with(tree: &Tree, path: &Path, old: &str, literal: &str) -> bool {
+    let stands_alone = |text| shown::stands_alone(tree.format, text);
+    if tree.format != Format::Yaml || (stands_alone(old) && stands_alone(literal)) {
+        return true;
+    }
+    let mut changed = tree.clone();
+    if let Some(node) = changed.root.find_mut(path) {
+        node.content = Content::Scalar(literal.into());
+    }
+    render::reads_back(&changed, &codec::print(&changed))
 }
 
 /// A list or table given where the format cuts those into keys.

@@ -107,7 +107,7 @@ mod tests {
             time: Some(ago(180)),
             renamed_from: None,
         };
-        let documents = Documents { v: V1, documents: vec![document] };
+        let documents = Documents { v: V1, documents: vec![document], next: None };
         let sheets = [sheet(|view| render_keys(&keys, view)), sheet(|view| render_documents(&documents, view))];
         insta::assert_snapshot!(sheets.join("\n"));
     }

@@ -115,7 +115,7 @@ fn with_copy(script: &str, file: &Path, line: &str, aside: &Path) {
 /// vim gives up, mostly without a word, when the file changed since it was read: then a person does it again.
 fn vim(file: &Path, line: &str, aside: &Path, set: &str) {
     let (script, written) = (aside.join("script"), aside.join("written"));
-    let note = format!("autocmd BufWritePost * silent !touch '{}'\n", written.display());
+    let note = format!("set backupskip=\nautocmd BufWritePost * silent !touch '{}'\n", written.display());
     fs::write(&script, format!("{note}{set}$append\n{line}\n.\nwq!\n")).unwrap();
     let has_saved = (0..VIM_TRIES).any(|_| {
         let mut command = Command::new("vim");

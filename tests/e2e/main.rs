@@ -7,12 +7,15 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod archives;
 mod bench;
 mod care;
 mod certificates;
 mod cli;
 mod crash;
 mod dev;
+mod diffs;
+mod editor;
 mod editors;
 mod edits;
 mod folders;

@@ -132,9 +132,8 @@ impl Folder {
 
     fn judge(&mut self, directory: &dyn Directory, name: &str, content: Content) {
         let file = known_file(&content);
-        // Only an edit is worth looking who is at it.
-        let is_edit = self.staging.swapped.get(name).is_some_and(|swapped| swapped.is_edit(file));
-        let is_open = is_edit && self.is_open_for_writing(directory, &staged(name));
+        let since = self.staging.swapped.get(name).and_then(|swapped| swapped.asks_for_writers(self.now, file));
+        let is_open = since.is_some_and(|since| self.is_open_for_writing(directory, &staged(name), since));
         let Some(swapped) = self.staging.swapped.get_mut(name) else { return };
         let look = Look {
             file,
