@@ -32,6 +32,12 @@ pub enum Format {
     Toml,
     /// JSON, with comments and trailing commas if the file has them.
     Json,
+    /// Variables of an environment: `KEY=value`, with `export`, quotes and comments.
+    Env,
+    /// Sections of keys: INI, systemd units, git's settings, desktop files and their kin.
+    Ini,
+    /// Directives in blocks: nginx, and HAProxy's sections.
+    Blocks,
     /// Lines of text, each a register.
     Text,
     /// Bytes: one register.
@@ -45,15 +51,25 @@ impl Format {
         match self {
             Self::Toml => "toml",
             Self::Json => "json",
+            Self::Env => "env",
+            Self::Ini => "ini",
+            Self::Blocks => "blocks",
             Self::Text => "text",
             Self::Binary => "binary",
         }
     }
 
-    /// Whether edits merge key by key and two hosts that create the file agree.
+    /// Whether edits merge key by key.
     #[must_use]
     pub fn is_structured(self) -> bool {
-        matches!(self, Self::Toml | Self::Json)
+        matches!(self, Self::Toml | Self::Json | Self::Env | Self::Ini | Self::Blocks)
+    }
+
+    /// Whether two hosts that create the file at the same time agree, and their keys merge. Blocks are like lines here:
+    /// the union of two servers is a server that nobody wrote.
+    #[must_use]
+    pub fn merges_when_created(self) -> bool {
+        self.is_structured() && self != Self::Blocks
     }
 }
 
