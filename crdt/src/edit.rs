@@ -565,7 +565,7 @@ fn remove(node: &mut crate::tree::Node, path: &Path) {
 /// it had.
 fn cut(path: &str, bytes: &[u8], before: Option<Format>) -> Result<Tree, EditError> {
     limit("the file", bytes.len(), limits::FILE_BYTES)?;
-    let format = codec::detect(path, bytes);
+    let format = codec::detect_again(path, bytes, before);
     match codec::parse(format, bytes) {
         Ok(tree) if is_sound(&tree, bytes) => Ok(tree),
         Err(ParseError::Syntax(error)) if format.is_structured() && is_held(format, bytes, before) => Err(error.into()),

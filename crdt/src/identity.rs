@@ -183,7 +183,8 @@ fn occurrence_number(member: &Member, index: usize, base: &[Member], format: For
     let codec = codec::of(format);
     let Some(Segment::Key(key)) = member.path.0.iter().rev().nth(1) else { return None };
     let is_shared = origin == Origin::Import || (index == 0 && base.is_empty() && !codec.is_repeated(key));
-    (codec.keys_repeat() && is_shared).then(|| (index + 1).to_string())
+    // Not a mere number: that is how a path names an item that isn't there yet.
+    (codec.keys_repeat() && is_shared).then(|| format!("#{}", index + 1))
 }
 
 fn new_id(member: &Member, occurrence: usize, origin: Origin, fresh: &mut u64) -> String {

@@ -47,6 +47,15 @@ pub fn detect(path: &str, bytes: &[u8]) -> Format {
     of_lines(&path, name, bytes)
 }
 
+/// The format of a file that had the format `before`. Where the name alone doesn't tell, a file of sections stays one: one
+/// that is emptied, or has a mistake, isn't another kind of file.
+#[must_use]
+pub fn detect_again(path: &str, bytes: &[u8], before: Option<Format>) -> Format {
+    let format = detect(path, bytes);
+    let stays = format == Format::Text && before == Some(Format::Ini);
+    if stays && names::ini(&path.to_ascii_lowercase()) == Sure::IfItFits { Format::Ini } else { format }
+}
+
 /// The format of a text that isn't known by its extension alone. `path` and `name` are in lower case.
 fn of_lines(path: &str, name: &str, bytes: &[u8]) -> Format {
     if names::is_blocks(path) {
@@ -163,6 +172,16 @@ mod tests {
         for (path, bytes, format) in cases {
             assert_eq!(detect(path, bytes), *format, "{path}");
         }
+    }
+
+    #[test]
+    fn a_file_of_sections_stays_one() {
+        let again = |path: &str, before| detect_again(path, b"# none\n", before);
+        assert_eq!(again("x.conf", Some(Format::Ini)), Format::Ini);
+        assert_eq!(again("x.conf", Some(Format::Text)), Format::Text);
+        assert_eq!(again("x.conf", None), Format::Text);
+        assert_eq!(again("x.txt", Some(Format::Ini)), Format::Text);
+        assert_eq!(detect_again("x.conf", b"\0", Some(Format::Ini)), Format::Binary);
     }
 
     #[test]

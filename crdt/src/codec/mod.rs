@@ -22,7 +22,7 @@ mod spacing;
 mod text;
 mod toml;
 
-pub use detect::{detect, looks_like_template};
+pub use detect::{detect, detect_again, looks_like_template};
 pub(crate) use ini::{joined, subsection};
 use spacing::mark_indent;
 

@@ -67,6 +67,13 @@ const TOKENS: &[&[u8]] = &[
     b"name = \"a\"\n",
     b"\"id\": 1",
     b"a.b.c",
+    b";",
+    b"\\\n",
+    b"\n  ",
+    b"[a]\n",
+    b"a = 1\n",
+    b"export A='",
+    b"a b;\n",
 ];
 /// How often a piece is repeated at most: deep and long inputs, within a moment.
 const REPEATS: usize = 200;

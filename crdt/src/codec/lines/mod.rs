@@ -7,7 +7,7 @@
 //!            └─ the rest: lead of what follows
 //! ```
 //!
-//! The path of an entry is that of its container, its key, and its occurrence: `.Service@1.Environment@1`. A key that
+//! The path of an entry is that of its container, its key, and its occurrence: `.Service@#1.Environment@#1`. A key that
 //! stands once means its value, one that stands several times the list of them (MERGE rule 5).
 
 mod gap;

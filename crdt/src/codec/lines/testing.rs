@@ -4,9 +4,9 @@ use proptest::sample::Index;
 
 use crate::codec::corpus::{files, variants};
 use crate::codec::meaning::meaning;
-use crate::codec::{self, Codec, ParseError, of};
+use crate::codec::{self, ParseError, of};
 use crate::limits;
-use crate::path::{Path, Segment};
+use crate::path::Path;
 use crate::tree::{Content, Decor, Format, Node, Tree};
 use crate::value::Value;
 
@@ -250,9 +250,4 @@ pub(in crate::codec) fn check_moved(format: Format, text: &str, from: Index, int
 fn remove(node: &mut Node, path: &Path) {
     node.children.retain(|child| child.path != *path);
     node.children.iter_mut().for_each(|child| remove(child, path));
-}
-
-/// An item's path, as a parser numbers it.
-pub(in crate::codec) fn item(path: Path, index: usize) -> Path {
-    path.child(Segment::Item(index.to_string()))
 }
