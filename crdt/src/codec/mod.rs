@@ -7,17 +7,25 @@
 //! Each codec also has a second, independent reader (`Codec::read`) for the same format. A render is good only if that
 //! reader finds exactly the document's keys and values (P6).
 
+mod blocks;
 #[cfg(test)]
 mod corpus;
 mod detect;
+mod env;
+mod ini;
 mod json;
+mod lines;
 pub(crate) mod meaning;
+mod names;
 mod outer;
+mod spacing;
 mod text;
 mod toml;
 mod yaml;
 
-pub use detect::{detect, looks_like_template};
+pub use detect::{detect, detect_again, looks_like_template};
+pub(crate) use ini::{joined, subsection};
+use spacing::mark_indent;
 
 use crate::limits;
 use crate::path::{Path, Segment};
@@ -106,6 +114,18 @@ pub(crate) trait Codec: Sync {
 
     /// The spacing of a node whose own was never written.
     fn default_decor(&self, content: &Content) -> Decor;
+
+    /// Whether a key may stand several times. Then each key is a list of its occurrences, and one that stands once means
+    /// its value (MERGE rule 5).
+    fn keys_repeat(&self) -> bool {
+        false
+    }
+
+    /// Whether a key that two hosts add at the same time stands twice then, rather than being a conflict: it is one that
+    /// usually stands several times.
+    fn is_repeated(&self, _key: &str) -> bool {
+        false
+    }
 }
 
 /// A new key has no place in a file.
@@ -122,6 +142,9 @@ pub(crate) fn of(format: Format) -> &'static dyn Codec {
         Format::Toml => &toml::Toml,
         Format::Json => &json::Json,
         Format::Yaml => &yaml::Yaml,
+        Format::Env => &env::Env,
+        Format::Ini => &ini::Ini,
+        Format::Blocks => &blocks::Blocks,
         Format::Text => &text::Text,
         Format::Binary => &text::Binary,
     }
