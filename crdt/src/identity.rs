@@ -81,6 +81,7 @@ struct Member {
     name: Option<String>,
     /// A digest of everything in it but ids, spacing and comments.
     digest: [u8; 32],
+    /// A value on one line: another one in its place is another item. One on several lines is edited.
     is_scalar: bool,
     text: String,
 }
@@ -115,7 +116,7 @@ fn member(node: &Node, id: &str, format: Format) -> Member {
         hash.update([u8::try_from(below.path.0.len()).unwrap_or(u8::MAX)]);
     });
     let (is_scalar, text) = match &node.content {
-        Content::Scalar(text) => (true, text.clone()),
+        Content::Scalar(text) => (!text.contains('\n'), text.clone()),
         Content::Trivia(text) => (false, text.clone()),
         _ => (false, String::new()),
     };
