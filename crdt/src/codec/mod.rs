@@ -165,10 +165,23 @@ pub fn parse(format: Format, bytes: &[u8]) -> Result<Tree, ParseError> {
         return Err(ParseError::Untileable { line: 1, why: "the file is larger than 4 MiB" });
     }
     let (style, text) = outer::take_off(bytes)?;
-    let tree = Tree { format, style, root: of(format).parse(&text)? };
+    let root = of(format).parse(&text).map_err(|error| within_file(error, style, &text))?;
+    let tree = Tree { format, style, root };
     match first_difference(bytes, &print(&tree)) {
         None => Ok(tree),
         Some(line) => Err(ParseError::Untileable { line, why: "its spacing can't be kept byte by byte" }),
+    }
+}
+
+/// A file that doesn't end its last line has no line behind it, though a codec sees one.
+fn within_file(error: ParseError, style: FileStyle, text: &str) -> ParseError {
+    match error {
+        ParseError::Syntax(error) if !style.final_newline => {
+            let text = text.strip_suffix('\n').unwrap_or(text);
+            let end = SyntaxError::at(text, text.len(), error.message.clone());
+            ParseError::Syntax(if error.line > end.line { end } else { error })
+        }
+        error => error,
     }
 }
 
@@ -202,4 +215,21 @@ fn first_difference(ours: &[u8], theirs: &[u8]) -> Option<usize> {
     }
     let same = ours.iter().zip(theirs).take_while(|(a, b)| a == b).count();
     Some(line_of(ours, same))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mistake_at_the_end_of_a_file_is_on_its_last_line() {
+        for (format, file, place) in [
+            (Format::Toml, "a = 1\nb = '''", "line 2, column 8"),
+            (Format::Toml, "a = 1\nb = '''\n", "line 3, column 1"),
+            (Format::Json, "{\n\"a\": [", "line 2, column 7"),
+        ] {
+            let error = parse(format, file.as_bytes()).unwrap_err().to_string();
+            assert!(error.starts_with(place), "{error}: {file}");
+        }
+    }
 }
