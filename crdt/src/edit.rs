@@ -16,10 +16,10 @@ use crate::identity::{self, Origin};
 use crate::key::{self, Found, Lookup, Step};
 use crate::limits;
 use crate::path::{Path, Segment};
-use crate::register::{Cell, EpochId, Part, Register};
+use crate::register::{Cell, EpochId, Part, Register, RenamedFrom};
 use crate::render::{self, Rendered};
 use crate::shown;
-use crate::state::{Candidates, State};
+use crate::state::{Candidates, FragmentState, State};
 use crate::tree::{Content, Format, Shape, Tree};
 use crate::value::Value;
 
@@ -118,6 +118,8 @@ struct File<'a> {
     base: &'a Rendered,
     bytes: &'a [u8],
     executable: bool,
+    /// Where it was before it was renamed.
+    renamed_from: Option<&'a RenamedFrom>,
     /// The change that will hold it.
     dot: Dot,
 }
@@ -146,6 +148,22 @@ impl Document {
         lane: Lane,
         editor: &Editor,
     ) -> Result<Option<Written>, EditError> {
+        self.take_renamed_file(base, bytes, executable, None, lane, editor)
+    }
+
+    /// [`Self::take_file`], of a file that another document's was renamed to: the link is kept with it.
+    ///
+    /// # Errors
+    /// See [`Self::take_file`].
+    pub fn take_renamed_file(
+        &mut self,
+        base: &Rendered,
+        bytes: &[u8],
+        executable: bool,
+        renamed_from: Option<&RenamedFrom>,
+        lane: Lane,
+        editor: &Editor,
+    ) -> Result<Option<Written>, EditError> {
         if let Some(file) = base.file()
             && file.bytes == bytes
         {
@@ -155,7 +173,7 @@ impl Document {
         let tree = cut(self.id().as_str(), bytes, base.file().map(|file| file.tree.format))?;
         let heads = base.heads.clone();
         let (writer, heads) = self.writer_and_heads(editor, lane, heads);
-        let file = File { base, bytes, executable, dot: self.next_dot(writer) };
+        let file = File { base, bytes, executable, renamed_from, dot: self.next_dot(writer) };
         let cells = self.fitting_cells(&file, tree)?;
         self.write_fitting(&heads, stamp(writer, editor), &cells)
     }
@@ -184,7 +202,7 @@ impl Document {
     }
 
     fn file_cells(&self, file: &File<'_>, mut tree: Tree, wanted: Epoch) -> Vec<(Register, Cell)> {
-        let File { base, bytes, executable, dot } = *file;
+        let File { base, bytes, executable, renamed_from, dot } = *file;
         let format = tree.format;
         let mut cells = Vec::new();
         let under = base.content.as_ref().filter(|content| {
@@ -209,6 +227,7 @@ impl Document {
         if base.deleted {
             cells.push((Register::Life, Cell::Flag(true)));
         }
+        cells.extend(renamed_from.map(|from| (Register::RenamedFrom, Cell::RenamedFrom(from.clone()))));
         cells
     }
 
@@ -281,6 +300,9 @@ impl Document {
             Some(content) => content.epoch.clone(),
             None => EpochId::first(tree.format),
         };
+        if !reads_back_with(&tree, &path, old, &literal) {
+            return Err(EditError::NoPlace("the file would not be valid with it".into()));
+        }
         let register = Register::Fragment { epoch, path, part: Part::Content };
         let is_same = literal == *old || codec.scalar(&literal).is_some_and(|value| former == Some(value));
         let present = self.state().get(&register);
@@ -289,7 +311,8 @@ impl Document {
             let dot = winner.and_then(|winner| self.history().dot_of(winner.operation));
             return Ok(PutPlan::Unchanged { register, dot });
         }
-        if codec.keys_repeat() && !shown::stands_alone(tree.format, &literal) {
+        let depends = former == Some(Value::Null) || !shown::stands_alone(tree.format, &literal);
+        if codec.keys_repeat() && depends {
             check_in_place(&tree, &register, &literal)?;
         }
         Ok(PutPlan::Replace { register, cell: Cell::Content(Content::Scalar(literal)) })
@@ -352,7 +375,7 @@ impl Document {
             let why = "with it the file would have too many keys, or too deep ones, to be merged key by key";
             return Err(EditError::NoPlace(why.into()));
         }
-        let file = File { base, bytes: &bytes, executable, dot };
+        let file = File { base, bytes: &bytes, executable, renamed_from: None, dot };
         let cells = self.file_cells(&file, tree, Epoch::Present);
         self.write_fitting(&heads, stamp(writer, editor), &cells).map(outcome)
     }
@@ -483,6 +506,7 @@ fn chosen_cells(choice: &Choice, state: &State, rendered: &Rendered) -> Vec<(Reg
         Choice::TakeShape { by, hidden } => take_shape(state, by, hidden),
         Choice::KeepBelow(path) => keep_below(state, path, rendered),
         Choice::ReplaceTree(path, content) => replace_tree(state, path, content),
+        Choice::Restore(path) => restore(state, path),
         // These aren't about what stands in the file.
         Choice::DeleteFile | Choice::TakeHeads(_) | Choice::KeepShown => Vec::new(),
     }
@@ -515,6 +539,28 @@ fn take_shape(state: &State, by: &Path, hidden: &Path) -> Vec<(Register, Cell)> 
         _ => false,
     });
     cells.push((own, Cell::Content(Content::Container(shape))));
+    cells
+}
+
+/// Brings a comment back with the deleted containers that it stands in.
+fn restore(state: &State, path: &Path) -> Vec<(Register, Cell)> {
+    let Some((id, epoch)) = state.shown_epoch().and_then(|(id, _)| Some((id, state.epoch(id)?))) else {
+        return Vec::new();
+    };
+    let is_live = |path: &Path| epoch.fragments.get(path).is_some_and(|fragment| fragment.live_content().is_some());
+    let is_there =
+        |path: &Path| is_live(path) || epoch.below(path).any(|(below, _)| !below.is_trivia() && is_live(below));
+    let above = (1..path.0.len()).map(|depth| Path(path.0[..depth].to_vec())).filter(|above| !is_there(above));
+    let mut cells: Vec<_> = above
+        .map(|above| {
+            let mut below = epoch.below(&above).filter_map(|(below, _)| below.0.get(above.0.len()));
+            let is_list = below.any(|segment| matches!(segment, Segment::Item(_)));
+            let shape = if is_list { Shape::List } else { Shape::Table };
+            (content_register(id, &above), Cell::Content(Content::Container(shape)))
+        })
+        .collect();
+    let comment = epoch.fragments.get(path).and_then(FragmentState::live_content);
+    cells.extend(comment.map(|comment| (content_register(id, path), Cell::Content(comment.clone()))));
     cells
 }
 
@@ -561,6 +607,20 @@ fn remove(node: &mut crate::tree::Node, path: &Path) {
     node.children.iter_mut().for_each(|child| remove(child, path));
 }
 
+/// What a file would hold if it was saved now over one of the format `before`, without taking it in.
+///
+/// # Errors
+/// As [`Document::take_file`]; only that the change would be too large isn't seen.
+pub fn preview(
+    path: &str,
+    bytes: &[u8],
+    executable: bool,
+    before: Option<Format>,
+) -> Result<render::Content, EditError> {
+    let tree = cut(path, bytes, before)?;
+    Ok(render::Content::of_file(tree, bytes, executable))
+}
+
 /// Cuts a file into fragments, in the format that its path and content ask for (MERGE rule 12). `before` is the format
 /// it had.
 fn cut(path: &str, bytes: &[u8], before: Option<Format>) -> Result<Tree, EditError> {
@@ -584,7 +644,7 @@ fn is_held(format: Format, bytes: &[u8], before: Option<Format>) -> bool {
 }
 
 /// What its own author can't read back, or what is too large to merge key by key, isn't kept key by key.
-fn is_sound(tree: &Tree, bytes: &[u8]) -> bool {
+pub(crate) fn is_sound(tree: &Tree, bytes: &[u8]) -> bool {
     if tree.format == Format::Binary {
         return true;
     }
@@ -623,7 +683,9 @@ fn literal(format: Format, text: &str, put_type: PutType, old: Option<&Value>) -
         let value = Value::String(text.into());
         codec.literal(&value).ok_or_else(|| EditError::Type("the format has no such text".into()))
     };
-    let own = codec.scalar(text);
+    // What looks like an alias or an anchor is one only if asked for: `*.example.com` is a text.
+    let is_reference = format == Format::Yaml && text.starts_with(['*', '&']) && put_type == PutType::Automatic;
+    let own = codec.scalar(text).filter(|_| !is_reference);
     match (put_type, old) {
         (PutType::String, _) => as_string(),
         (PutType::Literal(wanted), _) => match own {
@@ -638,6 +700,20 @@ fn literal(format: Format, text: &str, put_type: PutType, old: Option<&Value>) -
         (PutType::Automatic, _) if own.is_some() => Ok(text.into()),
         (PutType::Automatic, _) => meaning_of(codec, text).map_or_else(as_string, |_| Ok(text.into())),
     }
+}
+
+/// Whether a file is still valid with another value. Only YAML's values may depend on what is elsewhere: an anchor on its
+/// aliases, and they on it.
+fn reads_back_with(tree: &Tree, path: &Path, old: &str, literal: &str) -> bool {
+    let stands_alone = |text| shown::stands_alone(tree.format, text);
+    if tree.format != Format::Yaml || (stands_alone(old) && stands_alone(literal)) {
+        return true;
+    }
+    let mut changed = tree.clone();
+    if let Some(node) = changed.root.find_mut(path) {
+        node.content = Content::Scalar(literal.into());
+    }
+    render::reads_back(&changed, &codec::print(&changed))
 }
 
 /// A list or table given where the format cuts those into keys.

@@ -8,10 +8,11 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use crate::id::ChangeHash;
+use crate::id::{ChangeHash, DocumentId};
+use crate::limits;
 use crate::path::Path;
 use crate::position::Position;
-use crate::tree::{Content, Decor, FileStyle, Format, Shape};
+use crate::tree::{Content, Decor, Format, Shape};
 use crate::wire::{DecodeError, Decoder, Encoder};
 
 /// How many automerge maps the registers are spread over. Applying a remote change costs time linear in the operations
@@ -59,8 +60,12 @@ pub enum Part {
     Placement,
     /// Comments and spacing.
     Decor,
-    /// Of the root only: what holds for the whole file.
-    Style,
+    /// Of the root only: whether the file begins with a byte order mark.
+    ByteOrderMark,
+    /// Of the root only: whether each line ends with CRLF.
+    Crlf,
+    /// Of the root only: whether the last line ends with a line end.
+    FinalNewline,
 }
 
 impl Part {
@@ -69,7 +74,9 @@ impl Part {
             Self::Content => 'c',
             Self::Placement => 'p',
             Self::Decor => 'd',
-            Self::Style => 's',
+            Self::ByteOrderMark => 'b',
+            Self::Crlf => 'r',
+            Self::FinalNewline => 'n',
         }
     }
 }
@@ -83,6 +90,8 @@ pub enum Register {
     Life,
     /// Whether the file is executable.
     Executable,
+    /// Which document's file was renamed to this one's.
+    RenamedFrom,
     /// A part of a fragment.
     Fragment {
         /// The content it belongs to.
@@ -102,6 +111,7 @@ impl Register {
             Self::Epoch => "epoch".into(),
             Self::Life => "life".into(),
             Self::Executable => "executable".into(),
+            Self::RenamedFrom => "renamed-from".into(),
             Self::Fragment { epoch, path, part } => format!("{}:{}{}", epoch.0, part.sigil(), path.encode()),
         }
     }
@@ -113,6 +123,7 @@ impl Register {
             "epoch" => return Some(Self::Epoch),
             "life" => return Some(Self::Life),
             "executable" => return Some(Self::Executable),
+            "renamed-from" => return Some(Self::RenamedFrom),
             _ => {}
         }
         let (epoch, rest) = name.split_once(':')?;
@@ -121,7 +132,9 @@ impl Register {
             'c' => Part::Content,
             'p' => Part::Placement,
             'd' => Part::Decor,
-            's' => Part::Style,
+            'b' => Part::ByteOrderMark,
+            'r' => Part::Crlf,
+            'n' => Part::FinalNewline,
             _ => return None,
         };
         let path = Path::decode(characters.as_str())?;
@@ -132,7 +145,7 @@ impl Register {
     #[must_use]
     pub fn bucket(&self) -> usize {
         match self {
-            Self::Epoch | Self::Life | Self::Executable => 0,
+            Self::Epoch | Self::Life | Self::Executable | Self::RenamedFrom => 0,
             Self::Fragment { path, .. } => usize::from(Sha256::digest(path.encode())[0]) % BUCKETS,
         }
     }
@@ -147,6 +160,15 @@ pub struct Placement {
     pub position: Position,
     /// The key as written.
     pub label: String,
+}
+
+/// The document whose file was renamed: history goes on there (MERGE rule 17).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct RenamedFrom {
+    /// The document.
+    pub document: DocumentId,
+    /// What of it the file showed when it was renamed.
+    pub heads: Vec<ChangeHash>,
 }
 
 /// What a register holds.
@@ -165,12 +187,12 @@ pub enum Cell {
     Placement(Placement),
     /// A fragment's comments and spacing.
     Decor(Decor),
-    /// What holds for the whole file.
-    Style(FileStyle),
     /// Which content the file shows, and how it is cut.
     Epoch(EpochId, Format),
-    /// A file that is there, or its execute bit.
+    /// A file that is there, its execute bit, or one of the flags of its style.
     Flag(bool),
+    /// Where the file was before it was renamed.
+    RenamedFrom(RenamedFrom),
 }
 
 mod tag {
@@ -182,11 +204,12 @@ mod tag {
     pub(super) const BYTES: u8 = 5;
     pub(super) const PLACEMENT: u8 = 6;
     pub(super) const DECOR: u8 = 7;
-    pub(super) const STYLE: u8 = 8;
+    // 8 was never released.
     pub(super) const EPOCH: u8 = 9;
     pub(super) const FLAG: u8 = 10;
     pub(super) const CONTAINER_TOMBSTONE: u8 = 11;
     pub(super) const IMPLIED: u8 = 12;
+    pub(super) const RENAMED_FROM: u8 = 13;
 }
 
 /// The parts of a decor that are written, as bits, in the order of the fields.
@@ -213,13 +236,9 @@ impl Cell {
                 placement.position.encode(&mut encoder);
             }
             Self::Decor(decor) => encode_decor(decor, &mut encoder),
-            Self::Style(style) => {
-                let bits =
-                    u8::from(style.byte_order_mark) | u8::from(style.crlf) << 1 | u8::from(style.final_newline) << 2;
-                drop_ref(encoder.u8(tag::STYLE).u8(bits));
-            }
             Self::Epoch(id, format) => drop_ref(encoder.u8(tag::EPOCH).u8(format_number(*format)).text(&id.0)),
             Self::Flag(flag) => drop_ref(encoder.u8(tag::FLAG).u8(u8::from(*flag))),
+            Self::RenamedFrom(origin) => encode_renamed_from(origin, &mut encoder),
         }
         encoder.finish()
     }
@@ -245,12 +264,12 @@ impl Cell {
                 position: Position::decode(&mut decoder)?,
             }),
             tag::DECOR => Self::Decor(decode_decor(&mut decoder)?),
-            tag::STYLE => Self::Style(style_from_bits(decoder.u8("style")?)?),
             tag::EPOCH => {
                 let format = format_from_number(decoder.u8("format")?)?;
                 Self::Epoch(EpochId(epoch_name(decoder.text(bytes.len(), "epoch")?)?.into()), format)
             }
             tag::FLAG => Self::Flag(decoder.u8("flag")? != 0),
+            tag::RENAMED_FROM => Self::RenamedFrom(decode_renamed_from(&mut decoder)?),
             _ => return Err(DecodeError::Invalid { what: "cell", why: "unknown to this build" }),
         };
         decoder.finish()?;
@@ -269,6 +288,20 @@ fn encode_content(content: &Content, encoder: &mut Encoder) {
         Content::Trivia(text) => encoder.u8(tag::TRIVIA).text(text),
         Content::Bytes(bytes) => encoder.u8(tag::BYTES).bytes(bytes),
     });
+}
+
+fn encode_renamed_from(origin: &RenamedFrom, encoder: &mut Encoder) {
+    encoder.u8(tag::RENAMED_FROM).text(origin.document.as_str()).varint(origin.heads.len() as u64);
+    for head in &origin.heads {
+        encoder.raw(&head.0);
+    }
+}
+
+fn decode_renamed_from(decoder: &mut Decoder<'_>) -> Result<RenamedFrom, DecodeError> {
+    let document = DocumentId::new(decoder.text(limits::PATH_BYTES, "origin")?)?;
+    let count = decoder.size(limits::DEPENDENCIES, "heads")?;
+    let heads = (0..count).map(|_| decoder.array("head").map(ChangeHash)).collect::<Result<_, _>>()?;
+    Ok(RenamedFrom { document, heads })
 }
 
 fn encode_decor(decor: &Decor, encoder: &mut Encoder) {
@@ -302,13 +335,6 @@ fn decode_decor(decoder: &mut Decoder<'_>) -> Result<Decor, DecodeError> {
     })
 }
 
-fn style_from_bits(bits: u8) -> Result<FileStyle, DecodeError> {
-    if bits > 7 {
-        return Err(DecodeError::Invalid { what: "style", why: "unknown to this build" });
-    }
-    Ok(FileStyle { byte_order_mark: bits & 1 != 0, crlf: bits & 2 != 0, final_newline: bits & 4 != 0 })
-}
-
 fn epoch_name(name: &str) -> Result<&str, DecodeError> {
     let plain = !name.is_empty() && name.len() <= 32 && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
     plain.then_some(name).ok_or(DecodeError::Invalid { what: "epoch", why: "not a name of an epoch" })
@@ -320,6 +346,7 @@ fn format_number(format: Format) -> u8 {
         Format::Json => 2,
         Format::Text => 3,
         Format::Binary => 4,
+        Format::Yaml => 5,
         Format::Env => 6,
         Format::Ini => 7,
         Format::Blocks => 8,
@@ -332,6 +359,7 @@ fn format_from_number(number: u8) -> Result<Format, DecodeError> {
         2 => Ok(Format::Json),
         3 => Ok(Format::Text),
         4 => Ok(Format::Binary),
+        5 => Ok(Format::Yaml),
         6 => Ok(Format::Env),
         7 => Ok(Format::Ini),
         8 => Ok(Format::Blocks),
@@ -375,9 +403,12 @@ mod tests {
             contents().prop_map(Cell::Content),
             placement,
             decor,
-            Just(Cell::Style(FileStyle { byte_order_mark: true, crlf: false, final_newline: true })),
             Just(Cell::Epoch(EpochId::first(Format::Json), Format::Json)),
             any::<bool>().prop_map(Cell::Flag),
+            any::<Vec<[u8; 32]>>().prop_map(|heads| {
+                let document = DocumentId::new("web/app.toml").unwrap();
+                Cell::RenamedFrom(RenamedFrom { document, heads: heads.into_iter().map(ChangeHash).collect() })
+            }),
         ]
     }
 
@@ -397,7 +428,8 @@ mod tests {
         #[test]
         fn registers_are_read_back_from_their_names(key: String, item: String) {
             let path = Path(vec![Segment::Key(key), Segment::Item(item)]);
-            for part in [Part::Content, Part::Placement, Part::Decor, Part::Style] {
+            let [content, placement, decor] = [Part::Content, Part::Placement, Part::Decor];
+            for part in [content, placement, decor, Part::ByteOrderMark, Part::Crlf, Part::FinalNewline] {
                 let epoch = EpochId::replacing(Format::Text, &[], b"x");
                 let register = Register::Fragment { epoch, path: path.clone(), part };
                 prop_assert_eq!(Register::from_name(&register.name()), Some(register.clone()));

@@ -32,6 +32,8 @@ pub enum Format {
     Toml,
     /// JSON, with comments and trailing commas if the file has them.
     Json,
+    /// YAML 1.2, of one document or several.
+    Yaml,
     /// Variables of an environment: `KEY=value`, with `export`, quotes and comments.
     Env,
     /// Sections of keys: INI, systemd units, git's settings, desktop files and their kin.
@@ -51,6 +53,7 @@ impl Format {
         match self {
             Self::Toml => "toml",
             Self::Json => "json",
+            Self::Yaml => "yaml",
             Self::Env => "env",
             Self::Ini => "ini",
             Self::Blocks => "blocks",
@@ -62,7 +65,7 @@ impl Format {
     /// Whether edits merge key by key.
     #[must_use]
     pub fn is_structured(self) -> bool {
-        matches!(self, Self::Toml | Self::Json | Self::Env | Self::Ini | Self::Blocks)
+        matches!(self, Self::Toml | Self::Json | Self::Yaml | Self::Env | Self::Ini | Self::Blocks)
     }
 
     /// Whether two hosts that create the file at the same time agree, and their keys merge. Blocks are like lines here:

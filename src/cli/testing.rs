@@ -57,6 +57,7 @@ pub(super) fn held_file() -> FileStatus {
         line: Some(3),
         column: Some(7),
         reason: Some("string isn't closed".into()),
+        since: Some(ago(60)),
         ..file("app.toml")
     }
 }
@@ -67,10 +68,16 @@ pub(super) fn file(path: &str) -> FileStatus {
         path: path.into(),
         doc: format!("web/{path}"),
         format: Some("toml".into()),
+        format_reason: None,
         state: FileState::InStep,
         line: None,
         column: None,
         reason: None,
-        since: Some(ago(90)),
+        since: None,
+        conflicts: 0,
+        changed: Some(ago(90)),
+        host: Some("web-1".into()),
+        author: Some("ann".into()),
+        version: Some("aa.0:7".into()),
     }
 }

@@ -7,18 +7,23 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod archives;
 mod bench;
 mod care;
 mod certificates;
 mod cli;
 mod crash;
 mod dev;
+mod diffs;
+mod editor;
 mod edits;
 mod folders;
 mod held;
+mod ignoring;
 mod join;
 mod partition;
 mod readers;
+mod renames;
 mod restart;
 mod rough;
 mod service;

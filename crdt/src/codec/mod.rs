@@ -21,6 +21,7 @@ mod outer;
 mod spacing;
 mod text;
 mod toml;
+mod yaml;
 
 pub use detect::{detect, detect_again, looks_like_template};
 pub(crate) use ini::{joined, subsection};
@@ -140,6 +141,7 @@ pub(crate) fn of(format: Format) -> &'static dyn Codec {
     match format {
         Format::Toml => &toml::Toml,
         Format::Json => &json::Json,
+        Format::Yaml => &yaml::Yaml,
         Format::Env => &env::Env,
         Format::Ini => &ini::Ini,
         Format::Blocks => &blocks::Blocks,

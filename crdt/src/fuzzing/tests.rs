@@ -29,6 +29,11 @@ fn json() {
 }
 
 #[test]
+fn yaml() {
+    check(with_corpus("yaml"), 192, fuzzing::yaml);
+}
+
+#[test]
 fn env() {
     check(with_corpus("env"), 192, fuzzing::env);
 }

@@ -11,6 +11,8 @@ mod golden;
 mod guards;
 mod histories;
 mod lines;
+mod lists;
+mod outcomes;
 mod regressions;
 mod replica;
 mod rules;

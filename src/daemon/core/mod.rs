@@ -23,6 +23,7 @@ pub(crate) mod membership;
 mod outbox;
 mod puts;
 mod saves;
+mod summaries;
 mod view;
 mod watches;
 mod writes;
@@ -54,6 +55,7 @@ use self::link::Refusals;
 use self::membership::{Ended, Membership, Renewed, Standing};
 use self::outbox::Outbox;
 use self::puts::OpenPuts;
+use self::summaries::Summaries;
 use self::watches::Watches;
 use crate::daemon::files::{FileCommand, FileEvent, Ticket};
 use crate::daemon::request::{CoreEnd, Request};
@@ -127,6 +129,7 @@ pub(crate) struct Core {
     authors: BTreeMap<murmurate_crdt::id::ActorId, NodeId>,
     /// How many conflicts each document has, where there are any.
     conflicted: BTreeMap<DocumentId, usize>,
+    summaries: Summaries,
     folders: Folders,
     membership: Membership,
     /// Statements to tell the engine of at the start.
@@ -183,6 +186,7 @@ impl Core {
             durable: BTreeMap::new(),
             authors: BTreeMap::new(),
             conflicted: BTreeMap::new(),
+            summaries: Summaries::default(),
             folders: Folders::default(),
             membership,
             first_statements: parts.statements,

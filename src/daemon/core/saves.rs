@@ -5,12 +5,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use murmurate_crdt::edit::{EditError, Editor};
 use murmurate_crdt::id::{DocumentId, Lane};
+use murmurate_crdt::register::RenamedFrom;
 use murmurate_crdt::render::Rendered;
 
 use super::Core;
 use super::commits::{Item, Then};
 use super::folders::{Base, Held, LateCopy, folder_state, slot_state};
-use crate::daemon::files::{ContentHash, FileCommand, FileEvent, Receipt, SaveKind, keep_aside};
+use crate::daemon::files::{ContentHash, FileCommand, FileEvent, PATTERNS, Receipt, SaveKind, keep_aside};
 
 /// A file that was saved.
 struct Save {
@@ -23,6 +24,7 @@ struct Save {
 impl Core {
     /// Starts watching a folder.
     pub(super) async fn watch_folder(&mut self, name: &str) {
+        let patterns = self.patterns_of(name);
         let Some(folder) = self.folders.kept.get(name) else { return };
         let command = FileCommand::AddFolder {
             folder: name.into(),
@@ -30,8 +32,19 @@ impl Core {
             known: folder.known(),
             recent: folder.recent(),
             joining: folder.joining,
+            patterns,
         };
         self.files.push(command);
+    }
+
+    /// What the mesh's folder has for patterns of files that are left alone.
+    fn patterns_of(&mut self, folder: &str) -> Option<Bytes> {
+        let document = DocumentId::new(&format!("{folder}/{PATTERNS}")).ok()?;
+        if !self.durable.contains_key(&document) {
+            return None;
+        }
+        let rendered = self.documents.get(&document).ok()?.rendered();
+        rendered.file().map(|file| file.bytes.clone().into())
     }
 
     pub(super) async fn take_file_event(&mut self, event: FileEvent) {
@@ -145,13 +158,26 @@ impl Core {
 
     async fn take_save(&mut self, save: Save, kind: SaveKind) {
         match kind {
-            SaveKind::Edit => self.take_edit(save).await,
+            SaveKind::Edit => self.take_edit(save, None).await,
+            SaveKind::Renamed { from } => self.take_renamed(save, &from).await,
             SaveKind::Late { replaced, receipt } => self.take_late(save, replaced, receipt).await,
             SaveKind::Joining => self.take_joining(save).await,
         }
     }
 
-    async fn take_edit(&mut self, save: Save) {
+    /// A file under a new name: the new document tells which one it goes on from, and that one is deleted.
+    async fn take_renamed(&mut self, save: Save, from: &str) {
+        let folder = save.document.folder().to_string();
+        let former = DocumentId::new(&format!("{folder}/{from}")).ok();
+        let renamed_from = former.and_then(|document| {
+            let base = &self.folders.kept.get(&folder)?.slots.get(from)?.base;
+            base.hash.is_some().then(|| RenamedFrom { heads: base.heads.clone(), document })
+        });
+        self.take_edit(save, renamed_from.as_ref()).await;
+        self.take_delete(&folder, from).await;
+    }
+
+    async fn take_edit(&mut self, save: Save, from: Option<&RenamedFrom>) {
         let Some(slot) = self.folders.slot(&save.document) else { return };
         let saved = |base: &Base| base.hash == Some(save.hash) && base.executable == save.executable;
         if saved(&slot.base) {
@@ -169,7 +195,7 @@ impl Core {
             return;
         }
         let base = slot.base.clone();
-        self.take_in(save, base, None).await;
+        self.take_in(save, base, from, None).await;
     }
 
     /// An edit that a write of ours swapped out: its editor saw what stood there before.
@@ -191,7 +217,7 @@ impl Core {
             slot.remember(taken);
             return self.commits.push(Item { then: Then::ForgetCopy(copy), ..Item::default() });
         }
-        self.take_in(save, base, Some(copy)).await;
+        self.take_in(save, base, None, Some(copy)).await;
     }
 
     /// A file that was there when the folder joined: the mesh wins, unless the folder is adopted.
@@ -228,7 +254,7 @@ impl Core {
             }
             _ => {
                 let base = Base { hash: Some(save.hash), ..Base::of(&rendered) };
-                self.take_in(save, base, None).await;
+                self.take_in(save, base, None, None).await;
                 return;
             }
         }
@@ -240,7 +266,7 @@ impl Core {
 
     /// Makes a change of a saved file, at the heads that its editor saw. Files don't say who edits them: the author is
     /// the host.
-    async fn take_in(&mut self, save: Save, base: Base, late: Option<LateCopy>) {
+    async fn take_in(&mut self, save: Save, base: Base, from: Option<&RenamedFrom>, late: Option<LateCopy>) {
         let editor = self.editor(String::new());
         self.tell_watchers_before(&save.document);
         self.cancel_write(&save.document);
@@ -251,7 +277,7 @@ impl Core {
         let Ok(loaded) = self.documents.get_for_change(&save.document) else {
             return self.hold(&save, &base, "the document is frozen".into(), None, late);
         };
-        let taken = loaded.document.take_file(&seen, &save.bytes, save.executable, Lane::FILE, &editor);
+        let taken = loaded.document.take_renamed_file(&seen, &save.bytes, save.executable, from, Lane::FILE, &editor);
         let written = match taken {
             Ok(written) => written,
             Err(EditError::Syntax(error)) => {

@@ -21,7 +21,7 @@ const FIRST_NUMBER: u64 = 7_000_000;
 const RESOLUTIONS: usize = 400;
 
 /// What was written, and by which edits it went again.
-pub(super) struct Ledger {
+pub(crate) struct Ledger {
     next: u64,
     /// Numbers that came into a document.
     saved: BTreeSet<u64>,
@@ -34,7 +34,7 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    pub(super) fn new(bytes: &[u8]) -> Self {
+    pub(crate) fn new(bytes: &[u8]) -> Self {
         let mut ledger = Self {
             next: FIRST_NUMBER,
             saved: BTreeSet::new(),
@@ -49,7 +49,8 @@ impl Ledger {
 
     fn wrote(&mut self, bytes: &[u8]) {
         self.texts.push(bytes.to_vec());
-        for format in [Format::Toml, Format::Json, Format::Env, Format::Ini, Format::Blocks, Format::Text] {
+        for format in [Format::Toml, Format::Json, Format::Yaml, Format::Env, Format::Ini, Format::Blocks, Format::Text]
+        {
             if let Ok(tree) = codec::parse(format, bytes) {
                 self.written.extend(values(&tree));
             }
@@ -69,7 +70,7 @@ impl Ledger {
         self.removed.extend(base.difference(&written));
     }
 
-    pub(super) fn save(&mut self, replica: &mut Replica, edits: &[(Edit, usize)]) {
+    pub(crate) fn save(&mut self, replica: &mut Replica, edits: &[(Edit, usize)]) {
         let base = replica.base.file().map(|file| (file.format(), file.bytes.clone()));
         let (format, mut bytes) = base.unwrap_or((codec::detect(replica.document.id().path(), b""), Vec::new()));
         for (edit, at) in edits {
@@ -125,7 +126,7 @@ impl Ledger {
     }
 
     /// Everybody receives everything, each in its own order.
-    pub(super) fn check_exchanged(&mut self, all: &mut [Replica], order: u64) {
+    pub(crate) fn check_exchanged(&mut self, all: &mut [Replica], order: u64) {
         exchange_in_orders(all, order);
         for replica in all.iter_mut() {
             check_applied_twice(replica);
@@ -247,8 +248,8 @@ fn check_valid(bytes: &[u8], format: Format, meaning: Option<&Value>) {
                 codec::parse(format, bytes).unwrap_or_else(|error| panic!("{error} in\n{text}"));
             }
         },
-        // Their codecs compare with a second reader whatever they take.
-        Format::Env | Format::Ini | Format::Blocks => {
+        // Two parsers read it here, and their readings are compared.
+        Format::Yaml | Format::Env | Format::Ini | Format::Blocks => {
             codec::parse(format, bytes).unwrap_or_else(|error| panic!("{error} in\n{text}"));
         }
         Format::Text | Format::Binary => {}

@@ -11,8 +11,8 @@ mod edits;
 
 use proptest::prelude::*;
 
-use self::checks::Ledger;
-use self::edits::{EDITS, Edit};
+pub(crate) use self::checks::Ledger;
+pub(crate) use self::edits::{EDITS, Edit};
 use crate::corpus::corpus;
 use crate::replica::{Replica, deliverable};
 
@@ -141,6 +141,11 @@ proptest! {
     #[test]
     fn json_files_merge(history in histories()) {
         check("json", &history);
+    }
+
+    #[test]
+    fn yaml_files_merge(history in histories()) {
+        check("yaml", &history);
     }
 
     #[test]
