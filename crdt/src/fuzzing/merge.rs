@@ -17,7 +17,7 @@ const INPUT_BYTES: usize = 8 << 10;
 const RESOLUTIONS: usize = 64;
 
 /// A file of each format, by its number in an input.
-const NAMES: [&str; 7] = ["f/a.toml", "f/a.json", "f/a.txt", "f/a.yaml", "f/.env", "f/a.ini", "f/nginx.conf"];
+const NAMES: [&str; 7] = ["f/a.toml", "f/a.json", "f/a.txt", "f/.env", "f/a.ini", "f/nginx.conf", "f/a.yaml"];
 /// The formats that a value may have been written in.
 const FORMATS: [Format; 7] =
     [Format::Toml, Format::Json, Format::Yaml, Format::Text, Format::Env, Format::Ini, Format::Blocks];

@@ -80,6 +80,7 @@ const TOKENS: &[&[u8]] = &[
     b">-\n  x\n",
     b";",
     b"\\\n",
+    b"\n  ",
     b"[a]\n",
     b"a = 1\n",
     b"export A='",
