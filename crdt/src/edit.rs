@@ -311,7 +311,8 @@ impl Document {
             let dot = winner.and_then(|winner| self.history().dot_of(winner.operation));
             return Ok(PutPlan::Unchanged { register, dot });
         }
-        if codec.keys_repeat() && !shown::stands_alone(tree.format, &literal) {
+        let depends = former == Some(Value::Null) || !shown::stands_alone(tree.format, &literal);
+        if codec.keys_repeat() && depends {
             check_in_place(&tree, &register, &literal)?;
         }
         Ok(PutPlan::Replace { register, cell: Cell::Content(Content::Scalar(literal)) })

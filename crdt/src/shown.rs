@@ -115,8 +115,9 @@ fn new_value<'a>(document: &'a Document, content: &Content, register: &'a Regist
     };
     let tree::Content::Scalar(former) = &content.tree.root.find(path)?.content else { return None };
     let format = content.tree.format;
-    // An anchor that goes takes the sense of its aliases with it.
-    let leaves_alone = |former: &str| format != Format::Yaml || stands_alone(format, former);
+    // An anchor that goes takes the sense of its aliases with it; what stands below a key without a value may go on with one.
+    let had_sense = |former: &str| format == Format::Yaml || former.contains(tree::INDENT);
+    let leaves_alone = |former: &str| !had_sense(former) || stands_alone(format, former);
     (text == former || (stands_alone(format, text) && leaves_alone(former))).then_some((path, text))
 }
 

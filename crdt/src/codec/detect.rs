@@ -1,7 +1,7 @@
 //! Which format a file has, from its name and content alone, so that all hosts agree.
 
 use super::names::{self, Sure};
-use super::{ini, outer};
+use super::{env, ini, outer};
 use crate::tree::Format;
 
 /// Extensions of TOML files.
@@ -54,13 +54,19 @@ pub fn detect(path: &str, bytes: &[u8]) -> Format {
     of_lines(&path, name, bytes)
 }
 
-/// The format of a file that had the format `before`. Where the name alone doesn't tell, a file of sections stays one: one
-/// that is emptied, or has a mistake, isn't another kind of file.
+/// The format of a file that had the format `before`. Where the name alone doesn't tell, a file of keys stays one: one that
+/// is emptied, or has a mistake, isn't another kind of file.
 #[must_use]
 pub fn detect_again(path: &str, bytes: &[u8], before: Option<Format>) -> Format {
     let format = detect(path, bytes);
-    let stays = format == Format::Text && before == Some(Format::Ini);
-    if stays && names::ini(&path.to_ascii_lowercase()) == Sure::IfItFits { Format::Ini } else { format }
+    let path = path.to_ascii_lowercase();
+    let name = path.rsplit('/').next().unwrap_or(&path);
+    let by_content = match before {
+        Some(Format::Env) => names::env(name),
+        Some(Format::Ini) => names::ini(&path),
+        _ => return format,
+    };
+    before.filter(|_| format == Format::Text && by_content == Sure::IfItFits).unwrap_or(format)
 }
 
 /// The format of a text that isn't known by its extension alone. `path` and `name` are in lower case.
@@ -68,13 +74,13 @@ fn of_lines(path: &str, name: &str, bytes: &[u8]) -> Format {
     if names::is_blocks(path) {
         return Format::Blocks;
     }
-    if names::is_env(name) {
-        return Format::Env;
-    }
-    match names::ini(path) {
-        Sure::Yes => Format::Ini,
-        Sure::IfItFits if outer::take_off(bytes).is_ok_and(|(_, text)| ini::fits(&text)) => Format::Ini,
-        Sure::IfItFits | Sure::No => Format::Text,
+    let fits = |fits: fn(&str) -> bool| outer::take_off(bytes).is_ok_and(|(_, text)| fits(&text));
+    match (names::env(name), names::ini(path)) {
+        (Sure::Yes, _) => Format::Env,
+        (_, Sure::Yes) => Format::Ini,
+        (Sure::IfItFits, _) if fits(env::fits) => Format::Env,
+        (_, Sure::IfItFits) if fits(ini::fits) => Format::Ini,
+        _ => Format::Text,
     }
 }
 
@@ -153,7 +159,10 @@ mod tests {
             ("web.env", b"", Format::Env),
             ("env.example", b"", Format::Env),
             ("web.env.sample", b"", Format::Env),
-            ("env", b"A=1\n", Format::Text),
+            ("env", b"# c\nA=1\n", Format::Env),
+            ("env", b"#!/bin/sh\nset -e\n", Format::Text),
+            ("env", b"true\n", Format::Text),
+            ("environment", b"A=1\n", Format::Env),
             ("env.sh", b"A=1\n", Format::Text),
             ("env.py", b"a = 1\n", Format::Text),
             ("a.service", b"", Format::Ini),
@@ -191,6 +200,7 @@ mod tests {
         assert_eq!(again("x.conf", Some(Format::Text)), Format::Text);
         assert_eq!(again("x.conf", None), Format::Text);
         assert_eq!(again("x.txt", Some(Format::Ini)), Format::Text);
+        assert_eq!(again("env", Some(Format::Env)), Format::Env);
         assert_eq!(detect_again("x.conf", b"\0", Some(Format::Ini)), Format::Binary);
     }
 

@@ -59,13 +59,16 @@ pub(super) enum Sure {
     No,
 }
 
-/// `.env`, `.env.production`, `web.env`, `env.example`. `name` is in lower case.
-pub(super) fn is_env(name: &str) -> bool {
+/// `.env`, `.env.production`, `web.env`, `env.example`; `env` may be a program. `name` is in lower case.
+pub(super) fn env(name: &str) -> Sure {
     let parts: Vec<&str> = name.split('.').collect();
     let is_hidden = parts.len() > 2 && parts[0].is_empty() && parts[1] == "env";
-    let plain = without_variants(&parts);
-    let has_extension = parts.len() > 1 && plain.last() == Some(&"env");
-    is_hidden || has_extension
+    let has_extension = parts.len() > 1 && without_variants(&parts).last() == Some(&"env");
+    match name {
+        _ if is_hidden || has_extension => Sure::Yes,
+        "env" | "environment" => Sure::IfItFits,
+        _ => Sure::No,
+    }
 }
 
 /// The parts of a name without those at its end that say which variant it is.

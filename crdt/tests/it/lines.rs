@@ -244,6 +244,9 @@ fn a_put_writes_what_its_format_needs() {
     ini[0].put("s.flag", "on").unwrap();
     ini[0].put("r.o.url", "x").unwrap();
     assert_eq!(ini[0].text(), "[s]\nlist =\n    b\n    c\nflag = on\n\n[r \"o\"]\nurl = x\n");
+    // What is indented below a key without a value would go on with one.
+    let mut flag = replicas(1, "f/a.ini", "flag\n  b = 1\n");
+    assert!(flag[0].put("flag", "on").is_err());
     // On a line of its own this would be a comment.
     assert!(ini[0].put("s.list", "# b").is_err());
     let mut nginx = replicas(1, "f/nginx.conf", NGINX);

@@ -20,6 +20,8 @@ mod tests;
 mod tile;
 mod value;
 
+pub(super) use tile::fits;
+
 use super::lines::{self, insert, print};
 use super::{Codec, NoPlace, ParseError, SyntaxError};
 use crate::path::{Path, Segment};

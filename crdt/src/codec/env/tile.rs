@@ -5,7 +5,7 @@ use super::scan::{self, Assignment, Fault};
 use crate::codec::ParseError;
 use crate::codec::lines::BARE;
 use crate::codec::lines::tile::{Piece, Tiler};
-use crate::tree::Node;
+use crate::tree::{Content, Node};
 
 /// What begins a comment.
 const COMMENTS: &[char] = &['#'];
@@ -42,4 +42,12 @@ fn assignment(tiler: &mut Tiler<'_>, found: &Assignment, lead: &str) -> Result<(
     tiler.entry(piece, value)?;
     tiler.at = (found.end + 1).min(text.len());
     Ok(())
+}
+
+/// Whether a text whose name says little is one of variables: some have values, and no line is anything else.
+pub(in crate::codec) fn fits(text: &str) -> bool {
+    let Ok(root) = tile(text) else { return false };
+    let values: Vec<&Content> = root.children.iter().map(|node| &node.content).collect();
+    let is_bare = |content: &&Content| matches!(content, Content::Scalar(value) if value == BARE);
+    values.iter().any(|content| matches!(content, Content::Scalar(_))) && !values.iter().any(is_bare)
 }
