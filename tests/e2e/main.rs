@@ -10,6 +10,7 @@ mod harness;
 mod bench;
 mod care;
 mod certificates;
+mod checks;
 mod cli;
 mod crash;
 mod dev;

@@ -16,16 +16,16 @@ use crate::daemon::core::view;
 use crate::daemon::request::{Caller, Reply};
 
 /// A put, as it was asked for.
-pub(super) struct Put {
-    pub(super) address: String,
-    pub(super) value: String,
-    pub(super) kind: Option<ValueType>,
-    pub(super) expect: Option<String>,
-    pub(super) caller: Caller,
+pub(in crate::daemon::core) struct Put {
+    pub(in crate::daemon::core) address: String,
+    pub(in crate::daemon::core) value: String,
+    pub(in crate::daemon::core) kind: Option<ValueType>,
+    pub(in crate::daemon::core) expect: Option<String>,
+    pub(in crate::daemon::core) caller: Caller,
 }
 
 /// A change that was made, or the version that is there already.
-enum Made {
+pub(in crate::daemon::core) enum Made {
     Written(Written),
     Present(Option<Dot>),
 }
@@ -75,7 +75,12 @@ impl Core {
         }
     }
 
-    fn plan_put(&mut self, what: &str, address: &Address, put: &Put) -> Result<PutPlan, ApiError> {
+    pub(in crate::daemon::core) fn plan_put(
+        &mut self,
+        what: &str,
+        address: &Address,
+        put: &Put,
+    ) -> Result<PutPlan, ApiError> {
         if address.key.is_empty() {
             let why = "the address has no key";
             return Err(ApiError::new(ErrorCode::BadAddress, what, why, "put DOC#KEY VALUE, or put DOC @FILE"));
@@ -94,7 +99,13 @@ impl Core {
     }
 
     /// Puts a value at a key that isn't there yet.
-    fn insert(&mut self, what: &str, address: &Address, put: &Put, editor: &Editor) -> Result<Made, ApiError> {
+    pub(in crate::daemon::core) fn insert(
+        &mut self,
+        what: &str,
+        address: &Address,
+        put: &Put,
+        editor: &Editor,
+    ) -> Result<Made, ApiError> {
         let loaded = self.open_for_write(what, &address.document)?;
         let rendered = loaded.rendered();
         let outcome = loaded.document.put(&rendered, &address.key, &put.value, put_type(put.kind), editor);
@@ -146,7 +157,13 @@ impl Core {
         }
     }
 
-    fn make_file(&mut self, what: &str, address: &Address, bytes: &[u8], editor: &Editor) -> Result<Made, ApiError> {
+    pub(in crate::daemon::core) fn make_file(
+        &mut self,
+        what: &str,
+        address: &Address,
+        bytes: &[u8],
+        editor: &Editor,
+    ) -> Result<Made, ApiError> {
         if !address.key.is_empty() {
             let why = "a whole file has no key";
             return Err(ApiError::new(ErrorCode::BadAddress, what, why, "put DOC @FILE, without `#KEY`"));
@@ -180,7 +197,12 @@ impl Core {
         }
     }
 
-    fn make_delete(&mut self, what: &str, address: &Address, editor: &Editor) -> Result<Written, ApiError> {
+    pub(in crate::daemon::core) fn make_delete(
+        &mut self,
+        what: &str,
+        address: &Address,
+        editor: &Editor,
+    ) -> Result<Written, ApiError> {
         let loaded = self.open_for_write(what, &address.document)?;
         let rendered = loaded.rendered();
         let written = if address.key.is_empty() {

@@ -10,6 +10,7 @@ use murmurate_crdt::id::DocumentId;
 
 use super::not_found;
 use crate::daemon::core::Core;
+use crate::daemon::core::checks::{good_state, refused_state};
 use crate::daemon::core::commits::Item;
 use crate::daemon::core::folders::{Folder, Slot, folder_state, slot_state};
 use crate::daemon::files::FileCommand;
@@ -89,7 +90,9 @@ impl Core {
             waiting.refuse(&name, "it was removed".into());
         }
         let slots = folder.slots.keys().filter_map(|path| DocumentId::new(&format!("{name}/{path}")).ok());
-        let mut states: Vec<_> = slots.map(|document| (slot_state(&document), None)).collect();
+        let keys = slots.flat_map(|document| [slot_state(&document), good_state(&document), refused_state(&document)]);
+        let mut states: Vec<_> = keys.map(|key| (key, None)).collect();
+        self.checks.forget(&name);
         states.push((folder_state(&name), None));
         self.files.push(FileCommand::RemoveFolder { folder: name.clone() });
         let result = FolderRemoved { v: V1, name, dir: folder.dir };
@@ -153,6 +156,7 @@ impl Core {
             files: files.len() as u64,
             in_step: count(FileState::InStep),
             held: count(FileState::Held),
+            kept_back: count(FileState::KeptBack),
             skipped: count(FileState::Skipped),
             waiting: count(FileState::Waiting) + count(FileState::Failed),
             deletes_held: count(FileState::DeleteHeld),
@@ -183,7 +187,15 @@ impl Core {
             status.line = held.line.map(|line| line as u64);
             status.column = held.column.map(|column| column as u64);
             status.reason = Some(held.why.clone());
+            status.cause = Some(held.cause);
+            status.output.clone_from(&held.output);
             status.since = Some(Time::from_ms(held.since_ms));
+        } else if let Some(refused) = &slot.refused {
+            status.state = FileState::KeptBack;
+            status.reason = Some(refused.failure.why.clone());
+            status.cause = Some(refused.failure.cause);
+            status.output = Some(refused.failure.output.clone()).filter(|output| !output.is_empty());
+            status.since = Some(Time::from_ms(refused.since_ms));
         } else if folder.deletes_held.0.contains(path) {
             status.state = FileState::DeleteHeld;
             status.reason = Some(folder.deletes_held.1.clone());
@@ -196,10 +208,10 @@ impl Core {
         status
     }
 
-    /// Files whose edit isn't taken in.
+    /// Files whose edit isn't taken in, or that don't follow the mesh.
     pub(super) fn held_files(&self) -> Vec<FileStatus> {
         let all = self.folders.kept.iter().flat_map(|(name, folder)| self.file_statuses(name, folder));
-        all.filter(|file| file.state == FileState::Held).collect()
+        all.filter(|file| matches!(file.state, FileState::Held | FileState::KeptBack)).collect()
     }
 }
 
@@ -213,6 +225,8 @@ fn blank_status(folder: &str, path: &str) -> FileStatus {
         line: None,
         column: None,
         reason: None,
+        cause: None,
+        output: None,
         since: None,
     }
 }

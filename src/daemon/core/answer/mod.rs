@@ -7,6 +7,8 @@ mod folders;
 mod reads;
 mod status;
 
+pub(super) use conflicts::Decision;
+pub(super) use edits::Put;
 pub(super) use folders::FolderReply;
 
 use murmurate_client::types::{ApiError, ErrorCode};
@@ -43,11 +45,15 @@ impl Core {
             Request::Watch { prefix, resume, init, reply } => {
                 drop(reply.send(self.watch(&prefix, resume.as_deref(), init)));
             }
-            write => self.answer_write(write).await,
+            write => match self.document_to_check(&write) {
+                Some(document) => self.check_write(document, write).await,
+                None => self.answer_write(write).await,
+            },
         }
     }
 
-    async fn answer_write(&mut self, request: Request) {
+    /// Carries out a write.
+    pub(super) async fn answer_write(&mut self, request: Request) {
         match request {
             Request::Put { address, value, kind, expect, caller, reply } => {
                 self.put(edits::Put { address, value, kind, expect, caller }, reply).await;
