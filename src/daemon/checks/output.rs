@@ -53,9 +53,9 @@ mod tests {
         output.take(&[b'y'; 3 * OUTPUT_BYTES]);
         output.take(b"last\n");
         let text = output.text();
-        assert!(text.starts_with("first[31m\nxxx") && text.ends_with("yyylast"), "{text}");
-        let left_out = 13 + 1_000_000 + 3 * OUTPUT_BYTES + 5 - 2 * OUTPUT_BYTES;
-        assert!(text.contains(&format!("\n… {left_out} bytes …\n")), "{text}");
+        assert!(text.starts_with("first[31m\nxxx") && text.ends_with("yyylast"));
+        let left_out = 12 + 1_000_000 + 3 * OUTPUT_BYTES + 5 - 2 * OUTPUT_BYTES;
+        assert!(text.contains(&format!("\n… {left_out} bytes …\n")));
         assert!(text.len() < 2 * OUTPUT_BYTES + 100);
     }
 
