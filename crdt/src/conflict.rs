@@ -1,6 +1,6 @@
 //! Concurrent values that lost, each with who, where and when, until someone resolves them (P3).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::clock::Dot;
 use crate::codec;
@@ -9,7 +9,7 @@ use crate::id::Writer;
 use crate::path::Path;
 use crate::register::{Cell, EpochId, Part, Register};
 use crate::render::{self, Rendered};
-use crate::state::{Candidate, Candidates, EpochState, FragmentState, State};
+use crate::state::{Candidate, Candidates, EpochState, FragmentState, State, StyleState};
 use crate::tree::{Content, Decor, Format, INDENT, Shape};
 use crate::value::Value;
 
@@ -68,6 +68,8 @@ pub(crate) enum Choice {
         /// What that hides.
         hidden: Path,
     },
+    /// This comment, and the table or list that it stands in, which was deleted.
+    Restore(Path),
     /// The file goes.
     DeleteFile,
     /// The file stays.
@@ -118,6 +120,13 @@ struct Finder<'a> {
 impl Finder<'_> {
     fn dot(&self, candidate: &Candidate) -> Option<Dot> {
         self.document.history().dot_of(candidate.operation)
+    }
+
+    /// Whether a change was made by someone who had seen another, or is that.
+    fn is_after(&self, later: Dot, earlier: Dot) -> bool {
+        let history = self.document.history();
+        let records = history.record(later).zip(history.record(earlier));
+        records.is_some_and(|(later, earlier)| history.is_in(earlier, &[later.hash]))
     }
 
     fn of_file(&self) -> Vec<Conflict> {
@@ -184,7 +193,12 @@ impl Finder<'_> {
     fn last_writes(&self, epoch: &EpochState) -> BTreeMap<Writer, Dot> {
         let parts = epoch.fragments.values().flat_map(|it| [&it.content, &it.placement, &it.decor]);
         let mut last: BTreeMap<Writer, Dot> = BTreeMap::new();
-        for dot in parts.chain([&epoch.style]).flat_map(|it| &it.0).filter_map(|candidate| self.dot(candidate)) {
+        let StyleState { byte_order_mark, crlf, final_newline } = &epoch.style;
+        for dot in parts
+            .chain([byte_order_mark, crlf, final_newline])
+            .flat_map(|it| &it.0)
+            .filter_map(|candidate| self.dot(candidate))
+        {
             let known = last.entry(dot.writer).or_insert(dot);
             *known = (*known).max(dot);
         }
@@ -279,6 +293,10 @@ impl FragmentFinder<'_> {
         let mut found = Vec::new();
         let mut fragments = self.epoch.fragments.iter().peekable();
         while let Some((path, fragment)) = fragments.next() {
+            if let Some(orphan) = self.orphan(path, fragment) {
+                found.push(orphan);
+                continue;
+            }
             found.extend(self.content(path, fragment));
             found.extend(self.comment(path, fragment));
             // All that is below a path comes right behind it.
@@ -405,11 +423,47 @@ impl FragmentFinder<'_> {
         conflict(path.clone(), Subject::Value, Kind::Shape, vec![table, value])
     }
 
+    /// The changes that wrote what lives below a path.
+    fn dots_below(&self, path: &Path) -> BTreeSet<Dot> {
+        let below = self.epoch.below(path).filter(|(below, fragment)| !below.is_trivia() && is_live(fragment));
+        below.filter_map(|(_, fragment)| self.finder.dot(fragment.content.winner()?)).collect()
+    }
+
+    /// A comment that somebody wrote into a table or list while another deleted that. It has no place to be shown in.
+    fn orphan(&self, path: &Path, fragment: &FragmentState) -> Option<Conflict> {
+        let comment = fragment.content.winner().filter(|_| path.is_trivia() && is_live(fragment))?;
+        let container = path.parent()?;
+        let is_there = |container: &Path| container.is_root() || self.is_there(container);
+        if is_there(&container) {
+            return None;
+        }
+        let above = (0..path.0.len()).rev().map(|depth| Path(path.0[..depth].to_vec()));
+        let deletion = above.take_while(|above| !is_there(above)).find_map(|above| self.deletion(&above))?;
+        let deleted = ConflictValue {
+            text: None,
+            value: None,
+            dot: self.finder.dot(deletion)?,
+            choice: Choice::DeleteTree(path.clone()),
+        };
+        let kept = ConflictValue { choice: Choice::Restore(path.clone()), ..self.content_value(path, comment)? };
+        conflict(path.clone(), Subject::Comment, Kind::Deleted, vec![deleted, kept])
+    }
+
+    fn is_there(&self, path: &Path) -> bool {
+        self.epoch.fragments.get(path).is_some_and(is_live) || self.lives_below(path)
+    }
+
+    fn deletion(&self, path: &Path) -> Option<&Candidate> {
+        let winner = self.epoch.fragments.get(path)?.content.winner()?;
+        winner.cell.is_tombstone().then_some(winner)
+    }
+
     /// A deleted table that lives on, because a key was added below it at the same time. A key below that was edited
     /// while it was deleted is a conflict of its own, and says as much.
     fn deleted_table(&self, path: &Path, fragment: &FragmentState) -> Option<Conflict> {
         let deletion = fragment.content.winner().filter(|winner| winner.cell.is_tombstone())?;
-        let (_, below) = self.first_below(path)?;
+        let deletion_dot = self.finder.dot(deletion)?;
+        let below = self.dots_below(path).into_iter().find(|dot| !self.finder.is_after(*dot, deletion_dot))?;
         let told_below = self
             .epoch
             .below(path)
@@ -417,12 +471,8 @@ impl FragmentFinder<'_> {
         if told_below {
             return None;
         }
-        let kept = ConflictValue {
-            text: Some("a table".into()),
-            value: None,
-            dot: self.finder.dot(below)?,
-            choice: Choice::KeepBelow(path.clone()),
-        };
+        let choice = Choice::KeepBelow(path.clone());
+        let kept = ConflictValue { text: Some("a table".into()), value: None, dot: below, choice };
         let deleted = self.content_value(path, deletion)?;
         conflict(path.clone(), Subject::Value, Kind::Deleted, vec![kept, deleted])
     }
@@ -452,6 +502,10 @@ impl FragmentFinder<'_> {
         let container = own.filter(|own| matches!(own.cell, Cell::Content(Content::Container(_))));
         container.or_else(|| Some(self.first_below(path)?.1))
     }
+}
+
+fn is_live(fragment: &FragmentState) -> bool {
+    fragment.live_content().is_some()
 }
 
 /// The comments of a decor, without spacing.

@@ -33,9 +33,7 @@ pub(crate) fn diff(base: Option<&Tree>, new: &Tree, target: &Target<'_>) -> Vec<
     let old = base.map(Index::new).unwrap_or_default();
     let current = Index::new(new);
     let mut writer = CellWriter { target, epoch: target.state.epoch(target.epoch), cells: Vec::new() };
-    if base.map(|base| base.style) != Some(new.style) {
-        writer.style(new.style, base.is_some());
-    }
+    writer.style(base.map(|base| base.style), new.style);
     for (path, entry) in &current.nodes {
         writer.node(old.nodes.get(path), entry, new.format);
     }
@@ -109,10 +107,16 @@ impl CellWriter<'_> {
         self.cells.push((register, cell));
     }
 
-    fn style(&mut self, style: FileStyle, has_base: bool) {
-        let was_written = self.epoch.is_some_and(|epoch| !epoch.style.0.is_empty());
-        if has_base || was_written || style != FileStyle::default() {
-            self.push(&Path::ROOT, Part::Style, Cell::Style(style));
+    fn style(&mut self, base: Option<FileStyle>, new: FileStyle) {
+        let written = self.epoch.map(|epoch| epoch.style.shown());
+        let old = base.or(written).unwrap_or_default();
+        let flags = [
+            (Part::ByteOrderMark, old.byte_order_mark, new.byte_order_mark),
+            (Part::Crlf, old.crlf, new.crlf),
+            (Part::FinalNewline, old.final_newline, new.final_newline),
+        ];
+        for (part, _, new) in flags.into_iter().filter(|(_, old, new)| old != new) {
+            self.push(&Path::ROOT, part, Cell::Flag(new));
         }
     }
 

@@ -18,7 +18,7 @@ use crate::limits;
 use crate::path::{Path, Segment};
 use crate::register::{Cell, EpochId, Part, Register};
 use crate::render::{self, Rendered};
-use crate::state::{Candidates, State};
+use crate::state::{Candidates, FragmentState, State};
 use crate::tree::{Content, Format, Shape, Tree};
 use crate::value::Value;
 
@@ -479,6 +479,7 @@ fn chosen_cells(choice: &Choice, state: &State, rendered: &Rendered) -> Vec<(Reg
         Choice::TakeShape { by, hidden } => take_shape(state, by, hidden),
         Choice::KeepBelow(path) => keep_below(state, path, rendered),
         Choice::ReplaceTree(path, content) => replace_tree(state, path, content),
+        Choice::Restore(path) => restore(state, path),
         // These aren't about what stands in the file.
         Choice::DeleteFile | Choice::TakeHeads(_) | Choice::KeepShown => Vec::new(),
     }
@@ -511,6 +512,28 @@ fn take_shape(state: &State, by: &Path, hidden: &Path) -> Vec<(Register, Cell)> 
         _ => false,
     });
     cells.push((own, Cell::Content(Content::Container(shape))));
+    cells
+}
+
+/// Brings a comment back with the deleted containers that it stands in.
+fn restore(state: &State, path: &Path) -> Vec<(Register, Cell)> {
+    let Some((id, epoch)) = state.shown_epoch().and_then(|(id, _)| Some((id, state.epoch(id)?))) else {
+        return Vec::new();
+    };
+    let is_live = |path: &Path| epoch.fragments.get(path).is_some_and(|fragment| fragment.live_content().is_some());
+    let is_there =
+        |path: &Path| is_live(path) || epoch.below(path).any(|(below, _)| !below.is_trivia() && is_live(below));
+    let above = (1..path.0.len()).map(|depth| Path(path.0[..depth].to_vec())).filter(|above| !is_there(above));
+    let mut cells: Vec<_> = above
+        .map(|above| {
+            let mut below = epoch.below(&above).filter_map(|(below, _)| below.0.get(above.0.len()));
+            let is_list = below.any(|segment| matches!(segment, Segment::Item(_)));
+            let shape = if is_list { Shape::List } else { Shape::Table };
+            (content_register(id, &above), Cell::Content(Content::Container(shape)))
+        })
+        .collect();
+    let comment = epoch.fragments.get(path).and_then(FragmentState::live_content);
+    cells.extend(comment.map(|comment| (content_register(id, path), Cell::Content(comment.clone()))));
     cells
 }
 
@@ -557,6 +580,20 @@ fn remove(node: &mut crate::tree::Node, path: &Path) {
     node.children.iter_mut().for_each(|child| remove(child, path));
 }
 
+/// What a file would hold if it was saved now over one of the format `before`, without taking it in.
+///
+/// # Errors
+/// As [`Document::take_file`]; only that the change would be too large isn't seen.
+pub fn preview(
+    path: &str,
+    bytes: &[u8],
+    executable: bool,
+    before: Option<Format>,
+) -> Result<render::Content, EditError> {
+    let tree = cut(path, bytes, before)?;
+    Ok(render::Content::of_file(tree, bytes, executable))
+}
+
 /// Cuts a file into fragments, in the format that its path and content ask for (MERGE rule 12). `before` is the format
 /// it had.
 fn cut(path: &str, bytes: &[u8], before: Option<Format>) -> Result<Tree, EditError> {
@@ -578,7 +615,7 @@ fn is_held(bytes: &[u8], before: Option<Format>) -> bool {
 }
 
 /// What its own author can't read back, or what is too large to merge key by key, isn't kept key by key.
-fn is_sound(tree: &Tree, bytes: &[u8]) -> bool {
+pub(crate) fn is_sound(tree: &Tree, bytes: &[u8]) -> bool {
     if tree.format == Format::Binary {
         return true;
     }

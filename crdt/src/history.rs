@@ -1,6 +1,6 @@
 //! Which changes a document holds: by writer and sequence, by hash, and by operation.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::clock::{Dot, VersionVector};
 use crate::id::{ChangeHash, Writer};
@@ -95,6 +95,27 @@ impl History {
         false
     }
 
+    /// The point in history that has these changes and all that they build on.
+    ///
+    /// # Errors
+    /// The first of them that isn't here.
+    pub fn heads_of(&self, dots: &[Dot]) -> Result<Vec<ChangeHash>, Dot> {
+        let records = dots.iter().map(|dot| self.record(*dot).ok_or(*dot)).collect::<Result<Vec<_>, _>>()?;
+        let oldest = records.iter().map(|record| record.start_op).min().unwrap_or_default();
+        let mut heads: BTreeSet<ChangeHash> = records.iter().map(|record| record.hash).collect();
+        let mut seen = HashSet::new();
+        let mut below: Vec<ChangeHash> = records.iter().flat_map(|record| &record.dependencies).copied().collect();
+        while let Some(hash) = below.pop() {
+            if !seen.insert(hash) {
+                continue;
+            }
+            heads.remove(&hash);
+            let record = self.dot(&hash).and_then(|dot| self.record(dot));
+            below.extend(record.filter(|record| record.start_op > oldest).iter().flat_map(|it| &it.dependencies));
+        }
+        Ok(heads.into_iter().collect())
+    }
+
     /// How many changes there are.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -105,5 +126,45 @@ impl History {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.by_hash.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::{ActorId, Lane};
+
+    /// Two writers: `a1 <- a2`, `a1 <- b1`, and `b2` on both.
+    #[test]
+    fn heads_are_the_changes_that_no_other_of_them_builds_on() {
+        let writer = |number| Writer { actor: ActorId([number; 16]), lane: Lane::API };
+        let (a, b) = (writer(1), writer(2));
+        let hash = |number| ChangeHash([number; 32]);
+        let record = |number: u8, dependencies: &[u8]| ChangeRecord {
+            hash: hash(number),
+            start_op: u64::from(number),
+            max_op: u64::from(number),
+            dependencies: dependencies.iter().map(|number| hash(*number)).collect(),
+            time_ms: 0,
+            user: String::new(),
+        };
+        let mut history = History::default();
+        history.push(a, record(1, &[]));
+        history.push(a, record(2, &[1]));
+        history.push(b, record(3, &[1]));
+        history.push(b, record(4, &[2, 3]));
+        let dot = |writer, sequence| Dot { writer, sequence };
+        let rows: [(&[Dot], &[u8]); 5] = [
+            (&[], &[]),
+            (&[dot(a, 2)], &[2]),
+            (&[dot(b, 1), dot(a, 2)], &[2, 3]),
+            (&[dot(a, 1), dot(b, 1), dot(a, 2)], &[2, 3]),
+            (&[dot(a, 1), dot(a, 2), dot(b, 2)], &[4]),
+        ];
+        for (dots, expected) in rows {
+            let expected = expected.iter().map(|number| hash(*number)).collect();
+            assert_eq!(history.heads_of(dots), Ok(expected), "{dots:?}");
+        }
+        assert_eq!(history.heads_of(&[dot(a, 3)]), Err(dot(a, 3)));
     }
 }

@@ -14,6 +14,7 @@ mod diff;
 pub mod document;
 pub mod edit;
 pub mod envelope;
+pub mod fallback;
 mod fit;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;

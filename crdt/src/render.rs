@@ -42,6 +42,18 @@ pub struct Content {
 }
 
 impl Content {
+    /// The content of a file that is in no document.
+    pub(crate) fn of_file(tree: Tree, bytes: &[u8], executable: bool) -> Self {
+        Self {
+            epoch: EpochId::first(tree.format),
+            hash: Sha256::digest(bytes).into(),
+            bytes: bytes.to_vec(),
+            executable,
+            tree,
+            hidden: Vec::new(),
+        }
+    }
+
     /// How the file is cut.
     #[must_use]
     pub fn format(&self) -> Format {

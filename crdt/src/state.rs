@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::id::Writer;
 use crate::path::Path;
 use crate::register::{Cell, EpochId, Part, Register};
-use crate::tree::{Content, Format};
+use crate::tree::{Content, FileStyle, Format};
 
 /// The operation that wrote a cell. Ordered as automerge orders concurrent operations: the highest wins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -66,11 +66,42 @@ impl FragmentState {
     }
 }
 
+/// The flags of a file's style, each a register: two people who change one each change both.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct StyleState {
+    /// Whether the file begins with a byte order mark.
+    pub byte_order_mark: Candidates,
+    /// Whether each line ends with CRLF.
+    pub crlf: Candidates,
+    /// Whether the last line ends with a line end.
+    pub final_newline: Candidates,
+}
+
+impl StyleState {
+    /// The style that is shown.
+    #[must_use]
+    pub fn shown(&self) -> FileStyle {
+        let default = FileStyle::default();
+        FileStyle {
+            byte_order_mark: flag(&self.byte_order_mark, default.byte_order_mark),
+            crlf: flag(&self.crlf, default.crlf),
+            final_newline: flag(&self.final_newline, default.final_newline),
+        }
+    }
+}
+
+fn flag(candidates: &Candidates, default: bool) -> bool {
+    match candidates.winner().map(|candidate| &candidate.cell) {
+        Some(Cell::Flag(flag)) => *flag,
+        _ => default,
+    }
+}
+
 /// The registers of one content of the file. A `BTreeMap` keeps all that is below a path right behind it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct EpochState {
     /// What holds for the whole file.
-    pub style: Candidates,
+    pub style: StyleState,
     /// The fragments by path.
     pub fragments: BTreeMap<Path, FragmentState>,
 }
@@ -78,15 +109,25 @@ pub struct EpochState {
 impl EpochState {
     /// Sets the values of one register.
     pub(crate) fn set(&mut self, path: Path, part: Part, candidates: Candidates) {
-        if part == Part::Style {
-            self.style = candidates;
-            return;
-        }
-        let fragment = self.fragments.entry(path).or_default();
         match part {
-            Part::Content => fragment.content = candidates,
-            Part::Placement => fragment.placement = candidates,
-            Part::Decor | Part::Style => fragment.decor = candidates,
+            Part::Content => self.fragments.entry(path).or_default().content = candidates,
+            Part::Placement => self.fragments.entry(path).or_default().placement = candidates,
+            Part::Decor => self.fragments.entry(path).or_default().decor = candidates,
+            Part::ByteOrderMark => self.style.byte_order_mark = candidates,
+            Part::Crlf => self.style.crlf = candidates,
+            Part::FinalNewline => self.style.final_newline = candidates,
+        }
+    }
+
+    /// The values of one register.
+    fn get(&self, path: &Path, part: Part) -> Option<&Candidates> {
+        match part {
+            Part::Content => Some(&self.fragments.get(path)?.content),
+            Part::Placement => Some(&self.fragments.get(path)?.placement),
+            Part::Decor => Some(&self.fragments.get(path)?.decor),
+            Part::ByteOrderMark => Some(&self.style.byte_order_mark),
+            Part::Crlf => Some(&self.style.crlf),
+            Part::FinalNewline => Some(&self.style.final_newline),
         }
     }
 
@@ -135,15 +176,7 @@ impl State {
             Register::Epoch => Some(&self.epoch),
             Register::Life => Some(&self.life),
             Register::Executable => Some(&self.executable),
-            Register::Fragment { epoch, part: Part::Style, .. } => self.epochs.get(epoch).map(|state| &state.style),
-            Register::Fragment { epoch, path, part } => {
-                let fragment = self.epochs.get(epoch)?.fragments.get(path)?;
-                Some(match part {
-                    Part::Content => &fragment.content,
-                    Part::Placement => &fragment.placement,
-                    Part::Decor | Part::Style => &fragment.decor,
-                })
-            }
+            Register::Fragment { epoch, path, part } => self.epochs.get(epoch)?.get(path, *part),
         }
     }
 

@@ -12,7 +12,7 @@ use crate::codec::{self, Codec};
 use crate::path::{Path, Segment};
 use crate::register::{Cell, Placement};
 use crate::state::{EpochState, FragmentState};
-use crate::tree::{Content, Decor, FileStyle, Format, Node, Shape, Tree};
+use crate::tree::{Content, Decor, Format, Node, Shape, Tree};
 
 /// A fragment that lives but can't be shown, because another shape of its path won (MERGE rule 6).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,14 +44,7 @@ pub(crate) fn build(epoch: &EpochState, format: Format) -> Structure {
     let containers = builder.containers(&nodes);
     builder.label(&mut nodes, &containers);
     let root = assemble(format, nodes, &containers);
-    Structure { tree: Tree { format, style: style(epoch), root }, hidden }
-}
-
-fn style(epoch: &EpochState) -> FileStyle {
-    match epoch.style.winner().map(|candidate| &candidate.cell) {
-        Some(Cell::Style(style)) => *style,
-        _ => FileStyle::default(),
-    }
+    Structure { tree: Tree { format, style: epoch.style.shown(), root }, hidden }
 }
 
 struct Builder<'a> {

@@ -41,7 +41,7 @@ pub(super) fn text(argument: &str, literal: bool) -> Result<String, ApiError> {
     Ok(text)
 }
 
-fn read(source: impl Read, name: &str) -> Result<Vec<u8>, ApiError> {
+pub(super) fn read(source: impl Read, name: &str) -> Result<Vec<u8>, ApiError> {
     let mut bytes = Vec::new();
     source
         .take(INPUT_BYTES + 1)

@@ -106,7 +106,7 @@ mod tests {
             conflicts: 1,
             time: Some(ago(180)),
         };
-        let documents = Documents { v: V1, documents: vec![document] };
+        let documents = Documents { v: V1, documents: vec![document], next: None };
         let sheets = [sheet(|view| render_keys(&keys, view)), sheet(|view| render_documents(&documents, view))];
         insta::assert_snapshot!(sheets.join("\n"));
     }

@@ -101,8 +101,22 @@ fn page(command: &Command, name: String) -> io::Result<Vec<u8>> {
     if command.get_subcommands().any(|verb| !verb.is_hide_set()) {
         page.render_subcommands_section(&mut text)?;
     }
+    if let Some(help) = command.get_after_help() {
+        examples(&help.to_string()).to_writer(&mut text)?;
+    }
     common_sections(&name).to_writer(&mut text)?;
     Ok(text)
+}
+
+/// What `--help` ends with.
+fn examples(help: &str) -> Roff {
+    let mut roff = Roff::new();
+    roff.control("SH", ["EXAMPLES"]).control("nf", []);
+    for line in help.lines().skip(1) {
+        roff.text([roman(line.trim_start())]);
+    }
+    roff.control("fi", []);
+    roff
 }
 
 fn common_sections(name: &str) -> Roff {

@@ -14,11 +14,15 @@ mod context;
 mod debug;
 mod del;
 mod dev;
+mod diff;
 mod doctor;
+mod edit;
+mod export;
 mod failure;
 mod folder;
 mod get;
 mod host_flags;
+mod import;
 mod init;
 mod input;
 mod join;
@@ -29,6 +33,7 @@ mod man;
 mod members;
 mod node;
 mod paths;
+mod progress;
 mod put;
 mod resolve;
 mod revoke;
@@ -112,6 +117,10 @@ enum Command {
     Put(put::Put),
     /// Delete a key, or a whole document
     Del(del::Del),
+    Edit(edit::Edit),
+    Diff(diff::Diff),
+    Export(export::Export),
+    Import(import::Import),
     /// Print a line for each event
     Watch(watch::Watch),
     /// List open conflicts
@@ -191,6 +200,10 @@ async fn carry_out(command: Command, flags: &ClientFlags, context: &Context) -> 
         Command::Get(verb) => verb.run(context).await,
         Command::Put(verb) => verb.run(context).await,
         Command::Del(verb) => verb.run(context).await,
+        Command::Edit(verb) => verb.run(context).await,
+        Command::Diff(verb) => verb.run(context).await,
+        Command::Export(verb) => verb.run(context).await,
+        Command::Import(verb) => verb.run(context).await,
         Command::Watch(verb) => verb.run(context).await,
         Command::Conflicts(verb) => verb.run(context).await,
         Command::Resolve(verb) => verb.run(context).await,

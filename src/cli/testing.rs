@@ -59,6 +59,7 @@ pub(super) fn held_file() -> FileStatus {
         column: Some(7),
         reason: Some("string isn't closed".into()),
         cause: Some(HeldReason::Syntax),
+        since: Some(ago(60)),
         ..file("app.toml")
     }
 }
@@ -79,12 +80,18 @@ pub(super) fn file(path: &str) -> FileStatus {
         path: path.into(),
         doc: format!("web/{path}"),
         format: Some("toml".into()),
+        format_reason: None,
         state: FileState::InStep,
         line: None,
         column: None,
         reason: None,
         cause: None,
         output: None,
-        since: Some(ago(90)),
+        since: None,
+        conflicts: 0,
+        changed: Some(ago(90)),
+        host: Some("web-1".into()),
+        author: Some("ann".into()),
+        version: Some("aa.0:7".into()),
     }
 }

@@ -8,11 +8,12 @@
 
 use std::path::PathBuf;
 
+use bytes::Bytes;
 use murmurate_client::types::{
-    AddFolder, AddIssuer, ApiError, Choice, ConflictPart, Conflicts, Converged, Counters, CreateTicket, Deleted,
+    AddFolder, AddIssuer, ApiError, Choice, ConflictPart, Conflicts, Converged, Counters, CreateTicket, Deleted, Diff,
     Documents, Entry, ErrorCode, Event, File, FolderAdded, FolderConfirmed, FolderRemoved, FolderStatus, Folders,
     IssuerAdded, KeyStatus, Keys, Left, Members, Node, NodeRevoked, PathFacts, PutResult, Resolved, RevokeNode, Status,
-    TicketCreated, TicketRevoked, Tickets, ValueType,
+    TicketCreated, TicketRevoked, Tickets, ValueType, WriteOptions,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -26,6 +27,16 @@ pub const WAITING_EVENTS: usize = 1_024;
 
 /// Entries in one page of keys: as many as a file may have.
 pub const PAGE_ENTRIES: usize = 10_000;
+
+/// Files in one page of a folder's: some 0.3 MiB of JSON, made within a few milliseconds from what is in memory.
+pub const PAGE_FILES: usize = 1_000;
+
+/// Documents in one page: each may have to be read from the store, and everybody else waits meanwhile.
+pub const PAGE_DOCUMENTS: usize = 64;
+
+/// Writes that name one state of a document: hosts that wrote at once and haven't heard of each other. A request line
+/// holds them; a document with more ends is named by none.
+pub const NAMED_HEADS: usize = 1_000;
 
 /// Where an answer goes. That nobody waits for it any more is no error.
 pub type Reply<T> = oneshot::Sender<Result<T, ApiError>>;
@@ -59,6 +70,35 @@ pub struct CoreFacts {
     pub data_dir: PathBuf,
     /// The ways to the connected hosts.
     pub paths: Vec<PathFacts>,
+}
+
+/// Where a document's file is on this host's disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DiskPlace {
+    /// The folder's directory.
+    pub root: PathBuf,
+    /// The path below it.
+    pub path: String,
+}
+
+/// One side of a comparison.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Side {
+    /// The document as it is now.
+    Now,
+    /// As it was with these writes and all that they build on.
+    At(String),
+    /// What was found on the disk; `None` if there is no file.
+    Disk(Option<DiskFile>),
+}
+
+/// A file as it was found on the disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DiskFile {
+    /// Its bytes.
+    pub bytes: Bytes,
+    /// Whether it is executable.
+    pub executable: bool,
 }
 
 /// One operation of the local API. Addresses are `DOC#KEY` or `DOC`, as the user gave them; prefixes are beginnings
@@ -111,10 +151,12 @@ pub enum Request {
         /// Where the answer goes.
         reply: Reply<FolderRemoved>,
     },
-    /// One folder, or all, with each file.
+    /// A page of one folder's files, or of all folders', at most [`PAGE_FILES`].
     FolderStatus {
         /// Its name in the mesh; without it, all of them.
         name: Option<String>,
+        /// The `next` of the page before.
+        after: Option<String>,
         /// Where the answer goes.
         reply: Reply<FolderStatus>,
     },
@@ -127,10 +169,12 @@ pub enum Request {
         /// Where the answer goes.
         reply: Reply<FolderConfirmed>,
     },
-    /// The documents, without their keys.
+    /// A page of documents, without their keys; at most [`PAGE_DOCUMENTS`].
     Documents {
         /// Beginning of their names.
         prefix: String,
+        /// The `next` of the page before.
+        after: Option<String>,
         /// Where the answer goes.
         reply: Reply<Documents>,
     },
@@ -160,6 +204,8 @@ pub enum Request {
         kind: Option<ValueType>,
         /// Write only at this version; empty: only if there is no value.
         expect: Option<String>,
+        /// The document's state that the writer had seen, if it isn't the present one.
+        base: Option<String>,
         /// Who writes.
         caller: Caller,
         /// Where the answer goes.
@@ -187,10 +233,30 @@ pub enum Request {
         doc: String,
         /// The file.
         bytes: Vec<u8>,
+        /// How.
+        options: WriteOptions,
         /// Who writes.
         caller: Caller,
         /// Where the answer goes.
         reply: Reply<PutResult>,
+    },
+    /// Where a document's file is on this host's disk.
+    DiskPlace {
+        /// The document's name.
+        doc: String,
+        /// Where the answer goes.
+        reply: Reply<DiskPlace>,
+    },
+    /// How two states of a document differ.
+    Diff {
+        /// Its name.
+        doc: String,
+        /// What stood before.
+        before: Side,
+        /// What stands after.
+        after: Side,
+        /// Where the answer goes.
+        reply: Reply<Diff>,
     },
     /// Open conflicts.
     Conflicts {

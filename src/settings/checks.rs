@@ -54,7 +54,7 @@ pub(super) fn rules(
     reloads: Vec<ReloadTable>,
 ) -> Result<Rules, ApiError> {
     Ok(Rules {
-        checks: read_all(file, "check", checks, |table| check(table))?,
+        checks: read_all(file, "check", checks, check)?,
         schemas: read_all(file, "schema", schemas, |table| schema(file, table))?,
         reloads: read_all(file, "reload", reloads, reload)?,
     })

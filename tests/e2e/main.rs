@@ -7,6 +7,7 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod archives;
 mod bench;
 mod care;
 mod certificates;
@@ -14,6 +15,8 @@ mod checks;
 mod cli;
 mod crash;
 mod dev;
+mod diffs;
+mod editor;
 mod edits;
 mod folders;
 mod held;

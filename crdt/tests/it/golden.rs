@@ -9,7 +9,7 @@ use murmurate_crdt::envelope::{Envelope, MESH_LEVEL, SIGNATURE_CONTEXT, SetMembe
 use murmurate_crdt::id::{ActorId, DocumentId, Generation, Lane, NodeId, Writer};
 use murmurate_crdt::position::Position;
 use murmurate_crdt::register::{Cell, EpochId, Placement};
-use murmurate_crdt::tree::{Content, Decor, FileStyle, Format, Shape};
+use murmurate_crdt::tree::{Content, Decor, Format, Shape};
 use murmurate_crdt::wire::{Decoder, Encoder};
 
 use crate::replica::{MESH, exchange, replicas};
@@ -125,7 +125,6 @@ fn cells() -> Vec<(&'static str, Cell)> {
         ("bytes", Cell::Content(Content::Bytes(vec![0, 255]))),
         ("placement", Cell::Placement(Placement { container_depth: 2, position, label: "a.b".into() })),
         ("decor", Cell::Decor(decor)),
-        ("style", Cell::Style(FileStyle { byte_order_mark: true, crlf: false, final_newline: true })),
         ("epoch", Cell::Epoch(EpochId::first(Format::Toml), Format::Toml)),
         ("flag", Cell::Flag(true)),
         ("container-tombstone", Cell::Tombstone { container: true }),

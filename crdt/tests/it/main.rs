@@ -10,6 +10,8 @@ mod corpus;
 mod golden;
 mod guards;
 mod histories;
+mod lists;
+mod outcomes;
 mod regressions;
 mod replica;
 mod rules;

@@ -167,6 +167,55 @@ fn a_deleted_file_that_someone_edited_can_be_deleted_for_good() {
     }
 }
 
+/// Somebody turns a value into a table; nobody else has touched it.
+#[test]
+fn rule_6_one_person_changes_a_shape_without_a_conflict() {
+    let all = apart("f/app.toml", "x = 1\ny = 2\n", |a| a.edit("x = 1", "x.z = 1"), |b| b.edit("y = 2", "y = 3"));
+    assert_eq!((all[0].text().as_str(), all[0].conflicts()), ("x.z = 1\ny = 3\n", vec![]));
+}
+
+#[test]
+fn flags_of_the_file_that_change_apart_all_change() {
+    let text = "a = 1\nb = 2\n";
+    let all = apart(
+        "f/app.toml",
+        text,
+        |a| a.save("\u{feff}a = 1\nb = 2\n".as_bytes()).unwrap(),
+        |b| b.save(b"a = 1\nb = 2").unwrap(),
+    );
+    assert_eq!((all[0].text().as_str(), all[0].conflicts()), ("\u{feff}a = 1\nb = 2", vec![]));
+    let all =
+        apart("f/app.toml", text, |a| a.save(b"a = 1\r\nb = 2\r\n").unwrap(), |b| b.save(b"a = 1\nb = 2").unwrap());
+    assert_eq!((all[0].text().as_str(), all[0].conflicts()), ("a = 1\r\nb = 2", vec![]));
+}
+
+/// A comment keeps no table alive, but whoever wrote it is not passed over.
+#[test]
+fn a_comment_in_a_deleted_table_is_a_conflict() {
+    let files = [
+        ("f/app.toml", "a = 1\n\n[t]\nb = 1\n", "a = 1\n", "a = 1\n\n[t]\n# why\n\nb = 1\n", "a = 1\n\n[t]\n# why\n"),
+        (
+            "f/app.json",
+            "{\n  \"a\": 1,\n  \"t\": {\n    \"b\": 1\n  }\n}\n",
+            "{\n  \"a\": 1\n}\n",
+            "{\n  \"a\": 1,\n  \"t\": {\n    // why\n\n    \"b\": 1\n  }\n}\n",
+            "{\n  \"a\": 1,\n  \"t\": {\n    // why\n\n  }\n}\n",
+        ),
+    ];
+    for (name, base, without, commented, restored) in files {
+        for take in [0, 1] {
+            let edit = |text: &'static str| move |replica: &mut Replica| replica.save(text.as_bytes()).unwrap();
+            let mut all = apart(name, base, edit(without), edit(commented));
+            assert_eq!(all[0].text(), without);
+            let conflict = all[0].conflicts().remove(0);
+            assert_eq!((conflict.subject, conflict.kind), (Subject::Comment, Kind::Deleted));
+            all[0].resolve(take);
+            exchange(&mut all);
+            assert_eq!((all[1].text().as_str(), all[1].conflicts()), ([without, restored][take], vec![]));
+        }
+    }
+}
+
 #[test]
 fn rule_6_a_value_against_a_table_shows_the_table_and_keeps_the_value() {
     let mut all = apart(

@@ -13,10 +13,10 @@ use crate::connection::{Answer, Call, Connections, bad_answer};
 use crate::limits::{ANSWER_DEADLINE, WAIT_GRACE};
 use crate::socket::default_socket;
 use crate::types::{
-    AddFolder, AddIssuer, ApiError, Conflicts, Converged, Counters, CreateTicket, Deleted, Documents, Entry, Facts,
-    File, FolderAdded, FolderConfirmed, FolderRemoved, FolderStatus, Folders, IssuerAdded, Key, KeyStatus, Keys, Left,
-    LogFilter, LogLines, Members, Node, NodeRevoked, PutResult, PutValue, ResolveConflict, Resolved, RevokeNode,
-    SetLogFilter, Status, TicketCreated, TicketRevoked, Tickets, Version,
+    AddFolder, AddIssuer, ApiError, Conflicts, Converged, Counters, CreateTicket, Deleted, Diff, DiffPoint, Documents,
+    Entry, Facts, File, FolderAdded, FolderConfirmed, FolderRemoved, FolderStatus, Folders, IssuerAdded, Key,
+    KeyStatus, Keys, Left, LogFilter, LogLines, Members, Node, NodeRevoked, PutResult, PutValue, ResolveConflict,
+    Resolved, RevokeNode, SetLogFilter, Status, TicketCreated, TicketRevoked, Tickets, Version, WriteOptions,
 };
 use crate::watch::WatchRequest;
 
@@ -174,13 +174,33 @@ impl Mesh {
         self.call(Method::DELETE, "/v1/folder", &[("name", name)], Bytes::new()).await
     }
 
+    /// One page of a folder's files, or of all folders'; `after` is the `next` of the page before.
+    ///
+    /// # Errors
+    /// See [`Mesh`]; when there is no such folder here.
+    pub async fn folder_status_page(&self, name: Option<&str>, after: Option<&str>) -> Result<FolderStatus, ApiError> {
+        let name = name.map(|name| ("name", name));
+        let parameters: Vec<_> = name.into_iter().chain(after.map(|after| ("after", after))).collect();
+        self.read("/v1/folder-status", &parameters).await
+    }
+
     /// One folder, or all, with each file.
     ///
     /// # Errors
     /// See [`Mesh`]; when there is no such folder here.
     pub async fn folder_status(&self, name: Option<&str>) -> Result<FolderStatus, ApiError> {
-        let parameters: Vec<_> = name.map(|name| ("name", name)).into_iter().collect();
-        self.read("/v1/folder-status", &parameters).await
+        let mut all = self.folder_status_page(name, None).await?;
+        while let Some(after) = all.next.take() {
+            let page = self.folder_status_page(name, Some(&after)).await?;
+            all.next = page.next;
+            for folder in page.folders {
+                match all.folders.last_mut().filter(|last| last.folder.name == folder.folder.name) {
+                    Some(last) => last.entries.extend(folder.entries),
+                    None => all.folders.push(folder),
+                }
+            }
+        }
+        Ok(all)
     }
 
     /// Carries out the deletes that are held in a folder.
@@ -191,12 +211,28 @@ impl Mesh {
         self.call(Method::POST, "/v1/folder/confirm", &[("name", name)], Bytes::new()).await
     }
 
+    /// One page of the documents whose names begin so; `after` is the `next` of the page before.
+    ///
+    /// # Errors
+    /// See [`Mesh`].
+    pub async fn documents_page(&self, prefix: &str, after: Option<&str>) -> Result<Documents, ApiError> {
+        let mut parameters = vec![("prefix", prefix)];
+        parameters.extend(after.map(|after| ("after", after)));
+        self.read("/v1/documents", &parameters).await
+    }
+
     /// The documents whose names begin so.
     ///
     /// # Errors
     /// See [`Mesh`].
     pub async fn documents(&self, prefix: &str) -> Result<Documents, ApiError> {
-        self.read("/v1/documents", &[("prefix", prefix)]).await
+        let mut all = self.documents_page(prefix, None).await?;
+        while let Some(after) = all.next.take() {
+            let mut page = self.documents_page(prefix, Some(&after)).await?;
+            all.documents.append(&mut page.documents);
+            all.next = page.next;
+        }
+        Ok(all)
     }
 
     /// One page of the keys whose addresses begin so; `after` is the `next` of the page before.
@@ -239,6 +275,15 @@ impl Mesh {
         self.write(Method::PUT, "/v1/value", &[("address", address)], value).await
     }
 
+    /// Writes a key as somebody who had seen the document at `base` (see [`Entry::heads`]): a value that another wrote since
+    /// isn't written over, but becomes a conflict.
+    ///
+    /// # Errors
+    /// See [`Self::put`]; when this host doesn't know the base.
+    pub async fn put_at(&self, address: &str, base: &str, value: &PutValue) -> Result<PutResult, ApiError> {
+        self.write(Method::PUT, "/v1/value", &[("address", address), ("base", base)], value).await
+    }
+
     /// Deletes a key or a whole document; durable on this host when it returns.
     ///
     /// # Errors
@@ -262,7 +307,36 @@ impl Mesh {
     /// # Errors
     /// See [`Mesh`]; when the file doesn't parse as its format, or passes a limit.
     pub async fn write_file(&self, doc: &str, bytes: impl Into<Bytes>) -> Result<PutResult, ApiError> {
-        self.call(Method::PUT, "/v1/file", &[("doc", doc)], bytes.into()).await
+        self.write_file_with(doc, bytes, &WriteOptions::default()).await
+    }
+
+    /// Writes a whole document as `options` say, or only says what that would do; durable on this host when it returns.
+    ///
+    /// # Errors
+    /// See [`Self::write_file`]; when this host doesn't know the base, or there is a file where none may be.
+    pub async fn write_file_with(
+        &self,
+        doc: &str,
+        bytes: impl Into<Bytes>,
+        options: &WriteOptions,
+    ) -> Result<PutResult, ApiError> {
+        let mut parameters = vec![("doc", doc)];
+        parameters.extend(options.base.as_deref().map(|base| ("base", base)));
+        let executable = options.executable.map(|executable| if executable { "true" } else { "false" });
+        parameters.extend(executable.map(|executable| ("executable", executable)));
+        parameters.extend(options.dry_run.then_some(("dry_run", "true")));
+        self.call(Method::PUT, "/v1/file", &parameters, bytes.into()).await
+    }
+
+    /// What differs in a document between two of its states, or from the file on the host's disk.
+    ///
+    /// # Errors
+    /// See [`Mesh`]; when there is no such document, or this host doesn't know one of the states.
+    pub async fn diff(&self, doc: &str, before: &DiffPoint, after: &DiffPoint) -> Result<Diff, ApiError> {
+        let mut parameters = vec![("doc", doc)];
+        parameters.extend(before.parameter().map(|before| ("from", before)));
+        parameters.extend(after.parameter().map(|after| ("to", after)));
+        self.read("/v1/diff", &parameters).await
     }
 
     /// The open conflicts whose addresses begin so.
@@ -374,6 +448,7 @@ fn file(doc: &str, answer: &Answer) -> Option<File> {
         doc: doc.to_owned(),
         format: header("murmurate-format")?.to_owned(),
         version: header("murmurate-version")?.to_owned(),
+        heads: header("murmurate-heads").unwrap_or_default().to_owned(),
         executable: header("murmurate-executable")? == "true",
         conflicts: header("murmurate-conflicts")?.parse().ok()?,
         bytes: answer.body.to_vec(),

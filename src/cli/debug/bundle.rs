@@ -185,7 +185,7 @@ mod tests {
             status: Some(answers.status),
             members: Some(answers.members),
             keys: Some(answers.keys),
-            folders: Some(FolderStatus { v: V1, folders: vec![folders] }),
+            folders: Some(FolderStatus { v: V1, folders: vec![folders], next: None }),
             facts: Some(answers.facts),
             doctor,
             log: Some(LogLines { v: V1, lines: lines.map(str::to_owned).to_vec(), dropped: 3 }),

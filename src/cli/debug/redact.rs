@@ -72,6 +72,9 @@ pub(super) fn file(file: &mut FileStatus) {
     if !matches!(file.state, FileState::Failed | FileState::Skipped) {
         file.reason = None;
     }
+    file.format_reason = None;
+    // Nor who works there.
+    file.author = None;
 }
 
 /// What a reload printed may quote a file, too.

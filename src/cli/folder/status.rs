@@ -2,12 +2,18 @@ use clap::Args;
 use murmurate_client::types::{FileState, FileStatus, FolderStatus};
 
 use super::table::{Cell, Table, printable};
-use super::time::relative_if_any;
+use super::time::{relative_if_any, span};
 use super::view::{Style, View};
 use super::{Context, Stop};
 use crate::settings::OutputFormat;
 
+/// How each file stands: its format, whether it is in step, held or left alone and why, its conflicts, and who changed
+/// it last.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  murmurate folder status                        every file of every folder
+  murmurate folder status web -o jsonl           a line of JSON per file
+  murmurate diff web/app.toml                    how a held file differs from the mesh's document")]
 pub(in crate::cli) struct Status {
     /// The folder's name in the mesh; without it, all folders of this host
     name: Option<String>,
@@ -47,25 +53,57 @@ pub(in crate::cli) fn outputs(files: &[FileStatus]) -> String {
 }
 
 pub(in crate::cli) fn file_table(files: &[FileStatus], view: &View) -> Table {
-    let mut table = Table::new(&["FILE", "STATE", "FORMAT", "SINCE", "WHERE", "REASON"]);
+    let mut table = Table::new(&["FILE", "FORMAT", "STATE", "CONFLICTS", "CHANGED", "BY"]);
     for file in files {
         table.row([
             file.doc.as_str().into(),
-            Cell::new(file.state.name(), style(file.state)),
-            file.format.clone().unwrap_or_default().into(),
-            relative_if_any(file.since, view.now).into(),
-            place(file).into(),
-            file.reason.clone().unwrap_or_default().into(),
+            format(file).into(),
+            Cell::new(state(file, view), style(file.state)),
+            Cell::new(file.conflicts.to_string(), if file.conflicts == 0 { Style::Plain } else { Style::Warn }),
+            relative_if_any(file.changed, view.now).into(),
+            author(file).into(),
         ]);
     }
     table
 }
 
-fn place(file: &FileStatus) -> String {
-    match (file.line, file.column) {
-        (Some(line), Some(column)) => format!("line {line}, column {column}"),
-        (Some(line), None) => format!("line {line}"),
-        _ => String::new(),
+/// `text (the key is there twice at line 3)`.
+fn format(file: &FileStatus) -> String {
+    let format = file.format.clone().unwrap_or_default();
+    match &file.format_reason {
+        Some(why) => format!("{format} ({why})"),
+        None => format,
+    }
+}
+
+/// `held: line 3, column 7: string isn't closed (for 1m)`.
+fn state(file: &FileStatus, view: &View) -> String {
+    let word = match file.state {
+        FileState::InStep => "in step",
+        FileState::Waiting => "writing",
+        FileState::KeptBack => "kept back",
+        FileState::DeleteHeld => "delete held",
+        FileState::Failed => "differs",
+        other => other.name(),
+    };
+    let parts = [Some(word.to_owned()), place(file), file.reason.clone()];
+    let text = parts.into_iter().flatten().collect::<Vec<_>>().join(": ");
+    match file.since.and_then(|since| view.now.as_ms().checked_sub(since.as_ms())) {
+        Some(ms) => format!("{text} (for {})", span(ms)),
+        None => text,
+    }
+}
+
+fn place(file: &FileStatus) -> Option<String> {
+    let line = file.line?;
+    Some(file.column.map_or_else(|| format!("line {line}"), |column| format!("line {line}, column {column}")))
+}
+
+/// `ann@web-1`, or the host alone, which is the author of what was edited in a file.
+fn author(file: &FileStatus) -> String {
+    match (&file.author, &file.host) {
+        (Some(author), Some(host)) if author != host => format!("{author}@{host}"),
+        (_, host) => host.clone().unwrap_or_default(),
     }
 }
 
@@ -90,17 +128,25 @@ mod tests {
         let skipped = FileStatus {
             state: FileState::Skipped,
             format: None,
-            since: None,
+            changed: None,
+            host: None,
             reason: Some("a device".into()),
             ..file("tty")
         };
         let gone = FileStatus { state: FileState::DeleteHeld, ..file("conf.d/gone.toml") };
+        let kept_as_text = FileStatus {
+            format: Some("text".into()),
+            format_reason: Some("the key is there twice at line 3".into()),
+            conflicts: 2,
+            author: Some("web-1".into()),
+            ..file("package.json")
+        };
         let files = FolderFiles {
             folder: folder(),
-            entries: vec![held_file(), kept_back_file(), gone, file("flags.toml"), skipped],
+            entries: vec![held_file(), kept_back_file(), gone, file("flags.toml"), kept_as_text, skipped],
             deletes_held_why: Some("the marker is gone".into()),
         };
-        let status = FolderStatus { v: V1, folders: vec![files] };
+        let status = FolderStatus { v: V1, folders: vec![files], next: None };
         insta::assert_snapshot!(sheet(|view| render(&status, view)));
     }
 }

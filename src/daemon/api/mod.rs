@@ -11,6 +11,7 @@
 mod answer;
 mod caller;
 mod connections;
+mod diff;
 mod events;
 mod facts;
 #[cfg(any(test, feature = "fuzzing"))]

@@ -13,13 +13,14 @@ use axum::{Router, extract::DefaultBodyLimit};
 use murmurate_client::types::{
     AddFolder, ApiError, Conflicts, Counters, Deleted, Documents, Entry, ErrorCode, File, FolderAdded, FolderConfirmed,
     FolderRemoved, FolderStatus, Folders, Keys, LogFilter, LogLines, Members, PutResult, PutValue, ResolveConflict,
-    Resolved, SetLogFilter, Status, V1, Version,
+    Resolved, SetLogFilter, Status, V1, Version, WriteOptions,
 };
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::answer::{Answer, Document, Failure, Parameters, Raw, Result};
+use super::diff::diff;
 use super::events::watch;
 use super::facts::facts;
 use super::limits::{BODY_BYTES, BODY_DEADLINE, LARGE_BODIES_BYTES, SMALL_BODY_BYTES};
@@ -46,6 +47,7 @@ pub(super) fn router(api: Api) -> Router {
         .route("/v1/keys", get(keys))
         .route("/v1/value", get(get_value).put(put_value).delete(delete))
         .route("/v1/file", get(read_file).put(write_file))
+        .route("/v1/diff", get(diff))
         .route("/v1/conflicts", get(conflicts))
         .route("/v1/resolve", post(resolve))
         .route("/v1/watch", get(watch))
@@ -161,15 +163,16 @@ async fn folder_confirm(
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct MaybeName {
+struct FilePage {
     name: Option<String>,
+    after: Option<String>,
 }
 
 async fn folder_status(
     State(api): State<Api>,
-    Parameters(MaybeName { name }): Parameters<MaybeName>,
+    Parameters(FilePage { name, after }): Parameters<FilePage>,
 ) -> Result<FolderStatus> {
-    Ok(Answer(api.core.ask(|reply| Request::FolderStatus { name, reply }).await?))
+    Ok(Answer(api.core.ask(|reply| Request::FolderStatus { name, after, reply }).await?))
 }
 
 #[derive(Deserialize)]
@@ -179,8 +182,8 @@ struct Prefix {
     prefix: String,
 }
 
-async fn documents(State(api): State<Api>, Parameters(Prefix { prefix }): Parameters<Prefix>) -> Result<Documents> {
-    Ok(Answer(api.core.ask(|reply| Request::Documents { prefix, reply }).await?))
+async fn documents(State(api): State<Api>, Parameters(Page { prefix, after }): Parameters<Page>) -> Result<Documents> {
+    Ok(Answer(api.core.ask(|reply| Request::Documents { prefix, after, reply }).await?))
 }
 
 async fn conflicts(State(api): State<Api>, Parameters(Prefix { prefix }): Parameters<Prefix>) -> Result<Conflicts> {
@@ -209,13 +212,20 @@ async fn get_value(State(api): State<Api>, Parameters(Address { address }): Para
     Ok(Answer(api.core.ask(|reply| Request::Get { address, reply }).await?))
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PutAddress {
+    address: String,
+    base: Option<String>,
+}
+
 async fn put_value(
     State(api): State<Api>,
     Extension(caller): Extension<Caller>,
-    Parameters(Address { address }): Parameters<Address>,
+    Parameters(PutAddress { address, base }): Parameters<PutAddress>,
     Document(PutValue { value, kind, expect }): Document<PutValue>,
 ) -> Result<PutResult> {
-    Ok(Answer(api.core.ask(|reply| Request::Put { address, value, kind, expect, caller, reply }).await?))
+    Ok(Answer(api.core.ask(|reply| Request::Put { address, value, kind, expect, base, caller, reply }).await?))
 }
 
 async fn delete(
@@ -246,6 +256,7 @@ fn file_headers(file: &File) -> std::result::Result<HeaderMap, ApiError> {
         ("content-type", "application/octet-stream"),
         ("murmurate-format", &file.format),
         ("murmurate-version", &file.version),
+        ("murmurate-heads", &file.heads),
         ("murmurate-executable", &file.executable.to_string()),
         ("murmurate-conflicts", &file.conflicts.to_string()),
     ];
@@ -258,14 +269,25 @@ fn file_headers(file: &File) -> std::result::Result<HeaderMap, ApiError> {
     Ok(headers)
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Write {
+    doc: String,
+    base: Option<String>,
+    executable: Option<bool>,
+    #[serde(default)]
+    dry_run: bool,
+}
+
 async fn write_file(
     State(api): State<Api>,
     Extension(caller): Extension<Caller>,
-    Parameters(Doc { doc }): Parameters<Doc>,
+    Parameters(Write { doc, base, executable, dry_run }): Parameters<Write>,
     Raw(bytes): Raw,
 ) -> Result<PutResult> {
     let bytes = bytes.to_vec();
-    Ok(Answer(api.core.ask(|reply| Request::WriteFile { doc, bytes, caller, reply }).await?))
+    let options = WriteOptions { base, executable, dry_run };
+    Ok(Answer(api.core.ask(|reply| Request::WriteFile { doc, bytes, options, caller, reply }).await?))
 }
 
 async fn resolve(

@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use super::limits;
 use crate::daemon::Log;
-use crate::daemon::request::{Caller, CoreEnd, CoreFacts, MembershipRequest, Pulse, Request, Watcher, door};
+use crate::daemon::request::{Caller, CoreEnd, CoreFacts, DiskPlace, MembershipRequest, Pulse, Request, Watcher, door};
 
 /// Far beyond what anything here takes; only a hang reaches it.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -150,18 +150,21 @@ fn answer(request: Request) {
         }
         Request::FolderList { reply } => drop(reply.send(Ok(Folders { v: V1, folders: vec![folder("a", "/a")] }))),
         Request::FolderRemove { name, reply } => drop(reply.send(Ok(FolderRemoved { v: V1, name, dir: "/a".into() }))),
-        Request::FolderStatus { name, reply } => {
+        Request::FolderStatus { name, after, reply } => {
             let folder = folder(&name.unwrap_or("all".into()), "/a");
-            let files = FolderFiles { folder, entries: Vec::new(), deletes_held_why: None };
-            drop(reply.send(Ok(FolderStatus { v: V1, folders: vec![files] })));
+            let next = after.is_none().then(|| "second page".to_owned());
+            let files = FolderFiles { folder, entries: Vec::new(), deletes_held_why: after };
+            drop(reply.send(Ok(FolderStatus { v: V1, folders: vec![files], next })));
         }
         Request::FolderConfirm { name, caller, reply } => {
             drop(reply.send(Ok(FolderConfirmed { v: V1, name, deleted: vec![text_of(&caller)] })));
         }
-        Request::Documents { prefix, reply } => {
+        Request::Documents { prefix, after, reply } => {
             let format = "toml".into();
-            let document = Document { doc: prefix, format, keys: 1, bytes: 2, conflicts: 0, time: None };
-            drop(reply.send(Ok(Documents { v: V1, documents: vec![document] })));
+            let next = after.is_none().then(|| "second page".to_owned());
+            let document =
+                Document { doc: after.unwrap_or(prefix), format, keys: 1, bytes: 2, conflicts: 0, time: None };
+            drop(reply.send(Ok(Documents { v: V1, documents: vec![document], next })));
         }
         Request::Keys { prefix, after, reply } => {
             let next = after.is_none().then(|| "second page".to_owned());
@@ -170,8 +173,8 @@ fn answer(request: Request) {
             drop(reply.send(Ok(Keys { v: V1, entries: vec![key], next })));
         }
         Request::Get { address, reply } => drop(reply.send(Ok(entry(&address)))),
-        Request::Put { address, value, kind, expect, caller, reply } => {
-            let version = format!("{value} {kind:?} {expect:?} {}", text_of(&caller));
+        Request::Put { address, value, kind, expect, base, caller, reply } => {
+            let version = format!("{value} {kind:?} {expect:?} {base:?} {}", text_of(&caller));
             drop(reply.send(Ok(PutResult::new(address, String::new(), version, true))));
         }
         Request::Delete { address, caller, reply } => {
@@ -180,10 +183,12 @@ fn answer(request: Request) {
         Request::ReadFile { doc, reply } => {
             let bytes = vec![0, 159, 146, 150];
             let (format, version) = ("binary".into(), "aa.0:1".into());
-            drop(reply.send(Ok(File { doc, format, version, executable: true, conflicts: 2, bytes })));
+            let heads = "aa.0:1+bb.0:1".into();
+            drop(reply.send(Ok(File { doc, format, version, heads, executable: true, conflicts: 2, bytes })));
         }
-        Request::WriteFile { doc, bytes, caller, reply } => {
-            let version = format!("{} {}", bytes.len(), text_of(&caller));
+        Request::WriteFile { doc, bytes, options, caller, reply } => {
+            let WriteOptions { base, executable, dry_run } = options;
+            let version = format!("{} {base:?} {executable:?} {dry_run} {}", bytes.len(), text_of(&caller));
             drop(reply.send(Ok(PutResult::new(doc, String::new(), version, false))));
         }
         Request::Conflicts { prefix, reply } => {
@@ -205,6 +210,13 @@ fn answer(request: Request) {
                 resolved: 1,
             })));
         }
+        Request::DiskPlace { doc, reply } => drop(reply.send(Ok(DiskPlace { root: doc.into(), path: "file".into() }))),
+        Request::Diff { doc, before, after, reply } => {
+            let problem = Some(format!("{before:?} {after:?}"));
+            let side = DiffSide::default();
+            let (before, after) = (side.clone(), side);
+            drop(reply.send(Ok(Diff { v: V1, doc, same: false, before, after, keys: None, problem })));
+        }
         Request::Watch { prefix, resume, init, reply } => watch_three(prefix, resume, init, reply),
     }
 }
@@ -220,6 +232,7 @@ fn entry(address: &str) -> Entry {
         author: Some("ann".into()),
         time: Some(Time::from_ms(7)),
         conflicts: vec![conflict_value("x")],
+        heads: String::new(),
     }
 }
 
@@ -283,19 +296,39 @@ async fn every_operation_goes_through_and_back() {
     assert_eq!(mesh.folder_status(None).await.unwrap().folders[0].folder.name, "all");
     assert_eq!(mesh.folder_status(Some("x")).await.unwrap().folders[0].folder.name, "x");
     assert_eq!(mesh.folder_confirm("x").await.unwrap().deleted, std::slice::from_ref(&me));
-    assert_eq!(mesh.documents("pre").await.unwrap().documents[0].doc, "pre");
+    let whys: Vec<_> =
+        mesh.folder_status(None).await.unwrap().folders.into_iter().map(|it| it.deletes_held_why).collect();
+    assert_eq!(whys, [None], "both pages are about one folder");
+    let documents = mesh.documents("pre").await.unwrap();
+    let names: Vec<_> = documents.documents.iter().map(|document| document.doc.as_str()).collect();
+    assert_eq!((names, documents.next), (vec!["pre", "second page"], None));
     let keys: Vec<_> = mesh.keys("pre").await.unwrap().into_iter().map(|key| key.key).collect();
     assert_eq!(keys, ["", "second page"]);
     let address = "web/ä b.toml#\"a.b\"[x=1 & y]?+%";
     assert_eq!(mesh.get(address).await.unwrap(), entry(address));
     let put = PutValue { value: "1\n2".into(), kind: Some(ValueType::Integer), expect: Some(String::new()) };
     let put = mesh.put(address, &put).await.unwrap();
-    assert_eq!((put.doc.as_str(), put.version), (address, format!("1\n2 Some(Integer) Some(\"\") {me}")));
+    assert_eq!((put.doc.as_str(), put.version), (address, format!("1\n2 Some(Integer) Some(\"\") None {me}")));
+    let value = PutValue { value: "1".into(), kind: None, expect: None };
+    let put = mesh.put_at(address, "aa.0:1+bb.1:2", &value).await.unwrap();
+    assert_eq!(put.version, format!("1 None None Some(\"aa.0:1+bb.1:2\") {me}"));
     assert_eq!(mesh.delete(address).await.unwrap().doc, address);
     let file = mesh.read_file("web/x").await.unwrap();
     assert_eq!((file.bytes, file.executable, file.conflicts), (vec![0, 159, 146, 150], true, 2));
+    assert_eq!(file.heads, "aa.0:1+bb.0:1");
     let big = vec![b'x'; 5 << 20];
-    assert_eq!(mesh.write_file("web/x", big).await.unwrap().version, format!("{} {me}", 5 << 20));
+    assert_eq!(mesh.write_file("web/x", big).await.unwrap().version, format!("{} None None false {me}", 5 << 20));
+    let options = WriteOptions { base: Some(file.heads), executable: Some(false), dry_run: true };
+    let written = mesh.write_file_with("web/x", "y", &options).await.unwrap();
+    assert_eq!(written.version, format!("1 Some(\"aa.0:1+bb.0:1\") Some(false) true {me}"));
+    let diff = mesh.diff("web/x", &DiffPoint::Now, &DiffPoint::At("aa.0:1".into())).await.unwrap();
+    assert_eq!(diff.problem.unwrap(), "Now At(\"aa.0:1\")");
+    let place = served.dir.path().to_str().unwrap();
+    let on_disk = mesh.diff(place, &DiffPoint::Now, &DiffPoint::Disk).await.unwrap();
+    assert_eq!(on_disk.problem.unwrap(), "Now Disk(None)");
+    std::fs::write(served.dir.path().join("file"), "x").unwrap();
+    let on_disk = mesh.diff(place, &DiffPoint::Disk, &DiffPoint::Now).await.unwrap();
+    assert!(on_disk.problem.unwrap().contains("b\"x\", executable: false"));
     assert_eq!(mesh.conflicts("web/").await.unwrap().conflicts[0].values.len(), 2);
     let facts = mesh.facts().await.unwrap();
     assert_eq!((facts.paths.len(), facts.host.sync), (0, None), "there is no data directory to measure in");

@@ -1,9 +1,10 @@
 //! What this host knows of its folders' files: for each, which content the file was last given or taken from.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Bound;
 use std::sync::Arc;
 
-use murmurate_client::types::HeldReason;
+use murmurate_client::types::{FileState, HeldReason};
 use murmurate_crdt::document::Heads;
 use murmurate_crdt::id::{ChangeHash, DocumentId};
 use murmurate_crdt::limits;
@@ -250,6 +251,47 @@ impl Folder {
             Some((path.clone(), KnownFile { hash, executable: slot.base.executable }))
         });
         known.collect()
+    }
+
+    /// How each file stands, those left alone included; in no order.
+    pub(crate) fn states(&self) -> impl Iterator<Item = (&str, FileState)> {
+        let is_of_note = |path: &String| self.slots.get(path).is_some_and(Slot::is_of_note);
+        let files = self.slots.iter().filter(|(_, slot)| slot.is_of_note()).map(|(path, _)| path);
+        let others = self.skipped.keys().filter(move |path| !is_of_note(path));
+        files.chain(others).map(|path| (path.as_str(), self.state_of(path)))
+    }
+
+    /// How a file stands.
+    pub(crate) fn state_of(&self, path: &str) -> FileState {
+        let slot = self.slots.get(path);
+        if slot.is_some_and(|slot| slot.held.is_some()) {
+            FileState::Held
+        } else if slot.is_some_and(|slot| slot.refused.is_some()) {
+            FileState::KeptBack
+        } else if self.skipped.contains_key(path) {
+            FileState::Skipped
+        } else if self.deletes_held.0.contains(path) {
+            FileState::DeleteHeld
+        } else if slot.is_some_and(|slot| slot.failed.is_some()) {
+            FileState::Failed
+        } else if slot.is_some_and(|slot| slot.writing.is_some()) {
+            FileState::Waiting
+        } else {
+            FileState::InStep
+        }
+    }
+
+    /// The paths of its files, those left alone included, that come behind one; the first of them, in order.
+    pub(crate) fn paths_behind(&self, behind: Option<&str>, at_most: usize) -> Vec<&str> {
+        let range = (behind.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
+        let files = self.slots.range::<str, _>(range).filter(|(_, slot)| slot.is_of_note());
+        let skipped = self.skipped.range::<str, _>(range).map(|(path, _)| path.as_str());
+        let mut paths: Vec<&str> =
+            files.map(|(path, _)| path.as_str()).take(at_most).chain(skipped.take(at_most)).collect();
+        paths.sort_unstable();
+        paths.dedup();
+        paths.truncate(at_most);
+        paths
     }
 
     /// Contents that were rendered or taken in lately.

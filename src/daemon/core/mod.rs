@@ -24,6 +24,7 @@ pub(crate) mod membership;
 mod outbox;
 mod puts;
 mod saves;
+mod summaries;
 mod view;
 mod watches;
 mod writes;
@@ -56,6 +57,7 @@ use self::link::Refusals;
 use self::membership::{Ended, Membership, Renewed, Standing};
 use self::outbox::Outbox;
 use self::puts::OpenPuts;
+use self::summaries::Summaries;
 use self::watches::Watches;
 use crate::daemon::checks::{CheckCommand, CheckEvent, Rules};
 use crate::daemon::files::{FileCommand, FileEvent, Ticket};
@@ -135,6 +137,7 @@ pub(crate) struct Core {
     authors: BTreeMap<murmurate_crdt::id::ActorId, NodeId>,
     /// How many conflicts each document has, where there are any.
     conflicted: BTreeMap<DocumentId, usize>,
+    summaries: Summaries,
     folders: Folders,
     membership: Membership,
     /// Statements to tell the engine of at the start.
@@ -192,6 +195,7 @@ impl Core {
             durable: BTreeMap::new(),
             authors: BTreeMap::new(),
             conflicted: BTreeMap::new(),
+            summaries: Summaries::default(),
             folders: Folders::default(),
             membership,
             first_statements: parts.statements,

@@ -227,6 +227,11 @@ impl<'a> FileView<'a> {
         Some(EntryView { value: typed(&meaning, &text), dot })
     }
 
+    /// Every value, by its key.
+    pub(super) fn values_by_key(&self) -> BTreeMap<String, TypedValue> {
+        values(self.file).filter_map(|node| Some((self.key(&node.path), self.scalar(node)?))).collect()
+    }
+
     /// What a watcher would see now. Values that it saw before are taken from there.
     pub(super) fn shown(&self, before: Option<&Shown>) -> Shown {
         let keys = values(self.file).filter_map(|node| {

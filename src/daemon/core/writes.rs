@@ -41,6 +41,7 @@ impl Core {
             };
             let rendered = loaded.rendered();
             let conflicts = loaded.conflicts();
+            self.summaries.note(&loaded.document, &rendered);
             match loaded.due_snapshot() {
                 DueSnapshot::No => {}
                 DueSnapshot::Later => {

@@ -21,7 +21,7 @@ const FIRST_NUMBER: u64 = 7_000_000;
 const RESOLUTIONS: usize = 400;
 
 /// What was written, and by which edits it went again.
-pub(super) struct Ledger {
+pub(crate) struct Ledger {
     next: u64,
     /// Numbers that came into a document.
     saved: BTreeSet<u64>,
@@ -34,7 +34,7 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    pub(super) fn new(bytes: &[u8]) -> Self {
+    pub(crate) fn new(bytes: &[u8]) -> Self {
         let mut ledger = Self {
             next: FIRST_NUMBER,
             saved: BTreeSet::new(),
@@ -69,7 +69,7 @@ impl Ledger {
         self.removed.extend(base.difference(&written));
     }
 
-    pub(super) fn save(&mut self, replica: &mut Replica, edits: &[(Edit, usize)]) {
+    pub(crate) fn save(&mut self, replica: &mut Replica, edits: &[(Edit, usize)]) {
         let base = replica.base.file().map(|file| (file.format(), file.bytes.clone()));
         let (format, mut bytes) = base.unwrap_or((codec::detect(replica.document.id().path(), b""), Vec::new()));
         for (edit, at) in edits {
@@ -125,7 +125,7 @@ impl Ledger {
     }
 
     /// Everybody receives everything, each in its own order.
-    pub(super) fn check_exchanged(&mut self, all: &mut [Replica], order: u64) {
+    pub(crate) fn check_exchanged(&mut self, all: &mut [Replica], order: u64) {
         exchange_in_orders(all, order);
         for replica in all.iter_mut() {
             check_applied_twice(replica);

@@ -11,8 +11,8 @@ mod edits;
 
 use proptest::prelude::*;
 
-use self::checks::Ledger;
-use self::edits::{EDITS, Edit};
+pub(crate) use self::checks::Ledger;
+pub(crate) use self::edits::{EDITS, Edit};
 use crate::corpus::corpus;
 use crate::replica::{Replica, deliverable};
 

@@ -29,13 +29,16 @@ pub struct Key {
     pub conflict: bool,
 }
 
-/// The documents of the mesh, by name.
+/// A page of the mesh's documents, by name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Documents {
     /// The document's version.
     pub v: V1,
     /// One entry per document that isn't deleted.
     pub documents: Vec<Document>,
+    /// Where the next page begins; absent on the last.
+    #[serde(default)]
+    pub next: Option<String>,
 }
 
 /// A document, as `ls --documents` shows it.
@@ -77,6 +80,9 @@ pub struct Entry {
     pub time: Option<Time>,
     /// All values of an open conflict, the winner first; empty when there is none.
     pub conflicts: Vec<ConflictValue>,
+    /// The document's state in which it was read: see [`File::heads`].
+    #[serde(default)]
+    pub heads: String,
 }
 
 /// A whole document, as its file stands in every folder.
@@ -88,6 +94,9 @@ pub struct File {
     pub format: String,
     /// Its newest write, `actor.lane:sequence`.
     pub version: String,
+    /// The state that it shows: the writes that nothing else here builds on, `actor.lane:sequence`, joined by `+`. An edit
+    /// written at it merges with whatever came since. Empty when there are more than can be named.
+    pub heads: String,
     /// Whether it is executable.
     pub executable: bool,
     /// How many open conflicts it has.

@@ -146,6 +146,8 @@ error_codes! {
     BadSetting = "E_BAD_SETTING", Usage;
     /// A question needs an answer, and there is no terminal to ask on.
     NotConfirmed = "E_NOT_CONFIRMED", Usage;
+    /// Something must be done at a terminal, and there is none.
+    NoTerminal = "E_NO_TERMINAL", Usage;
     /// There is no such document, key, folder or conflict.
     NotFound = "E_NOT_FOUND", NotFound;
     /// The key's version isn't the expected one.
@@ -176,6 +178,12 @@ error_codes! {
     Store = "E_STORE", Failed;
     /// A file or directory can't be read or written.
     Io = "E_IO", Failed;
+    /// The editor failed, or couldn't be started.
+    Editor = "E_EDITOR", Failed;
+    /// Some files were refused; the others were taken.
+    SomeRefused = "E_SOME_REFUSED", Failed;
+    /// The archive can't be read.
+    BadArchive = "E_BAD_ARCHIVE", Failed;
     /// Too many requests or watches at once.
     Busy = "E_BUSY", Failed;
     /// The answer came too late, or the request did.

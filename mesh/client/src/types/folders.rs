@@ -113,8 +113,11 @@ pub struct FolderConfirmed {
 pub struct FolderStatus {
     /// The document's version.
     pub v: V1,
-    /// The folders asked for, by name.
+    /// The folders asked for, by name; on one page those that its files belong to, and those without files.
     pub folders: Vec<FolderFiles>,
+    /// Where the next page begins; absent on the last.
+    #[serde(default)]
+    pub next: Option<String>,
 }
 
 /// A folder with each of its files.
@@ -140,13 +143,16 @@ pub struct FileStatus {
     pub doc: String,
     /// How it is merged: `toml`, `json`, `lines`, `binary`, ...; absent when it isn't known.
     pub format: Option<String>,
+    /// Why it isn't merged in the format that its name asks for, but by lines or as a whole.
+    #[serde(default)]
+    pub format_reason: Option<String>,
     /// How this host's file stands to the mesh.
     pub state: FileState,
     /// Where the trouble is, counted from 1.
     pub line: Option<u64>,
     /// Where in the line, in characters, counted from 1.
     pub column: Option<u64>,
-    /// Why the file isn't in step, or isn't merged key by key.
+    /// Why the file isn't in step.
     pub reason: Option<String>,
     /// Which kind of reason, of a file that is held or kept back.
     pub cause: Option<HeldReason>,
@@ -154,6 +160,21 @@ pub struct FileStatus {
     pub output: Option<String>,
     /// Since when, by this host's clock.
     pub since: Option<Time>,
+    /// Open conflicts in it.
+    #[serde(default)]
+    pub conflicts: u64,
+    /// When the mesh's document was last changed, by its author's clock.
+    #[serde(default)]
+    pub changed: Option<Time>,
+    /// The host where it was.
+    #[serde(default)]
+    pub host: Option<String>,
+    /// Who changed it.
+    #[serde(default)]
+    pub author: Option<String>,
+    /// Which write that was, `actor.lane:sequence`.
+    #[serde(default)]
+    pub version: Option<String>,
 }
 
 /// Why a file is held or kept back.

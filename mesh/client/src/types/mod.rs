@@ -2,6 +2,7 @@
 
 mod conflicts;
 mod counters;
+mod diffs;
 mod entries;
 mod error;
 mod facts;
@@ -20,6 +21,7 @@ mod watch;
 
 pub use conflicts::{Conflict, ConflictKind, ConflictPart, ConflictValue, Conflicts, Resolved};
 pub use counters::{Counters, NetworkCounters};
+pub use diffs::{Diff, DiffKind, DiffPoint, DiffSide, KeyDiff};
 pub use entries::{Deleted, Document, Documents, Entry, File, Key, Keys, PutResult};
 pub use error::{ApiError, ErrorCode, ErrorReply, Exit};
 pub use facts::{DiskFacts, Facts, HostFacts, InotifyFacts, PathFacts, SyncFacts, UdpFacts};
@@ -32,12 +34,12 @@ pub use identity::{
 };
 pub use log::{LogFilter, LogLines, SetLogFilter};
 pub use members::{Member, MemberState, Members};
-pub use requests::{AddFolder, Choice, PutValue, ResolveConflict};
+pub use requests::{AddFolder, Choice, PutValue, ResolveConflict, WriteOptions};
 pub use status::{MemberCounts, Problem, Status, StoreHealth};
 pub use tickets::{CreateTicket, Ticket, TicketCreated, TicketRevoked, TicketState, Tickets};
 pub use time::Time;
 pub use value::{TypedValue, ValueType};
-pub use version::{Version, token_version};
+pub use version::{Version, document_address, token_version};
 pub use wait::{Converged, Lagging};
 pub use watch::{Event, EventKind};
 

@@ -29,6 +29,18 @@ pub struct PutValue {
     pub expect: Option<String>,
 }
 
+/// How a whole document is written.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct WriteOptions {
+    /// The state that its writer had seen, as [`File::heads`](super::File::heads) names it: what came since is merged, key
+    /// by key, or becomes a conflict. Empty: only if there is no such document. Absent: what is there now.
+    pub base: Option<String>,
+    /// Whether it is executable; absent: as it was.
+    pub executable: Option<bool>,
+    /// Only say whether it would be taken, and whether that would change anything.
+    pub dry_run: bool,
+}
+
 /// The body of `POST /v1/resolve`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

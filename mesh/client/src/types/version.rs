@@ -13,6 +13,12 @@ pub struct Version {
     pub api: u64,
 }
 
+/// A document's name as addresses have it, which may be one that `#` and `%` stand in.
+#[must_use]
+pub fn document_address(name: &str) -> String {
+    name.replace('%', "%25").replace('#', "%23").replace('?', "%3F")
+}
+
 /// The version (`actor.lane:sequence`) within a causal token (`actor.lane:sequence@document`); a bare version is
 /// given back as it is.
 #[must_use]

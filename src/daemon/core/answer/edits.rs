@@ -1,13 +1,13 @@
 //! Writes over the API. Each is answered once it is durable here.
 
-use murmurate_client::types::{ApiError, Deleted, ErrorCode, PutResult, ValueType};
+use murmurate_client::types::{ApiError, Deleted, ErrorCode, PutResult, ValueType, WriteOptions};
 use murmurate_crdt::clock::Dot;
 use murmurate_crdt::document::Written;
-use murmurate_crdt::edit::{Editor, PutOutcome, PutPlan, PutType};
+use murmurate_crdt::edit::{self, Editor, PutOutcome, PutPlan, PutType};
 use murmurate_crdt::id::{DocumentId, Lane};
 use murmurate_crdt::key::{self, Address, Found};
 
-use super::{no_document, no_edit, not_durable, not_found, parse};
+use super::{no_document, no_edit, not_durable, not_found, parse, states};
 use crate::daemon::core::Core;
 use crate::daemon::core::commits::{Item, Then};
 use crate::daemon::core::documents::Loaded;
@@ -21,6 +21,15 @@ pub(in crate::daemon::core) struct Put {
     pub(in crate::daemon::core) value: String,
     pub(in crate::daemon::core) kind: Option<ValueType>,
     pub(in crate::daemon::core) expect: Option<String>,
+    pub(in crate::daemon::core) base: Option<String>,
+    pub(in crate::daemon::core) caller: Caller,
+}
+
+/// A whole file, as it was asked for.
+pub(in crate::daemon::core) struct FileWrite {
+    pub(in crate::daemon::core) doc: String,
+    pub(in crate::daemon::core) bytes: Vec<u8>,
+    pub(in crate::daemon::core) options: WriteOptions,
     pub(in crate::daemon::core) caller: Caller,
 }
 
@@ -37,6 +46,9 @@ impl Core {
             Ok(address) => address,
             Err(error) => return drop(reply.send(Err(error))),
         };
+        if put.base.is_some() {
+            return self.put_at_base(what, address, put, reply).await;
+        }
         let mut plan = self.plan_put(&what, &address, &put);
         if self.must_wait(&address.document, &put, &plan) {
             self.write_puts_to(&address.document).await;
@@ -59,6 +71,32 @@ impl Core {
                     Ok(made) => self.finish_put(what, address.document, key, made, &editor, reply).await,
                     Err(error) => drop(reply.send(Err(error))),
                 }
+            }
+            Err(error) => drop(reply.send(Err(error))),
+        }
+    }
+
+    /// A put of someone who had seen another state of the document: what came since stays concurrent to it.
+    async fn put_at_base(&mut self, what: String, address: Address, put: Put, reply: Reply<PutResult>) {
+        self.write_puts_to(&address.document).await;
+        let editor = self.editor(put.caller.user.clone());
+        let made = if address.key.is_empty() {
+            Err(ApiError::new(
+                ErrorCode::BadAddress,
+                &what,
+                "the address has no key",
+                "write the whole file at its base",
+            ))
+        } else if put.expect.is_some() {
+            let why = "`base` and `expect` exclude each other";
+            Err(ApiError::new(ErrorCode::BadRequest, &what, why, "give one of them"))
+        } else {
+            self.insert(&what, &address, &put, &editor)
+        };
+        match made {
+            Ok(made) => {
+                let key = view::key_of(&address);
+                self.finish_put(what, address.document, key, made, &editor, reply).await;
             }
             Err(error) => drop(reply.send(Err(error))),
         }
@@ -98,7 +136,7 @@ impl Core {
         plan.map_err(|error| no_edit(what.into(), &error))
     }
 
-    /// Puts a value at a key that isn't there yet.
+    /// Puts a value at a key that isn't there yet, or that the put's base has.
     pub(in crate::daemon::core) fn insert(
         &mut self,
         what: &str,
@@ -107,8 +145,8 @@ impl Core {
         editor: &Editor,
     ) -> Result<Made, ApiError> {
         let loaded = self.open_for_write(what, &address.document)?;
-        let rendered = loaded.rendered();
-        let outcome = loaded.document.put(&rendered, &address.key, &put.value, put_type(put.kind), editor);
+        let seen = states::seen_by_writer(what, loaded, put.base.as_deref(), editor.actor)?;
+        let outcome = loaded.document.put(&seen, &address.key, &put.value, put_type(put.kind), editor);
         match outcome {
             Ok(PutOutcome::Written(written)) => Ok(Made::Written(written)),
             Ok(PutOutcome::Unchanged(dot)) => Ok(Made::Present(dot)),
@@ -145,11 +183,18 @@ impl Core {
         }
     }
 
-    pub(super) async fn put_file(&mut self, doc: &str, bytes: Vec<u8>, caller: Caller, reply: Reply<PutResult>) {
-        let what = format!("put {doc}");
-        let editor = self.editor(caller.user);
-        let made = parse(doc).and_then(|address| Ok((self.make_file(&what, &address, &bytes, &editor)?, address)));
-        match made {
+    pub(super) async fn put_file(&mut self, write: FileWrite, reply: Reply<PutResult>) {
+        let what = format!("put {}", write.doc);
+        let editor = self.editor(write.caller.user.clone());
+        let address = match parse_document(&what, &write.doc) {
+            Ok(address) => address,
+            Err(error) => return drop(reply.send(Err(error))),
+        };
+        if write.options.dry_run {
+            return drop(reply.send(self.try_file(&what, &address, &write, &editor)));
+        }
+        let made = self.make_file(&what, &address, &write, &editor);
+        match made.map(|made| (made, address)) {
             Ok((made, address)) => {
                 self.finish_put(what, address.document, String::new(), made, &editor, reply).await;
             }
@@ -161,17 +206,14 @@ impl Core {
         &mut self,
         what: &str,
         address: &Address,
-        bytes: &[u8],
+        write: &FileWrite,
         editor: &Editor,
     ) -> Result<Made, ApiError> {
-        if !address.key.is_empty() {
-            let why = "a whole file has no key";
-            return Err(ApiError::new(ErrorCode::BadAddress, what, why, "put DOC @FILE, without `#KEY`"));
-        }
         let loaded = self.open_for_write(what, &address.document)?;
-        let rendered = loaded.rendered();
-        let executable = rendered.file().is_some_and(|file| file.executable);
-        let taken = loaded.document.take_file(&rendered, bytes, executable, Lane::API, editor);
+        let seen = states::seen_by_writer(what, loaded, write.options.base.as_deref(), editor.actor)?;
+        let was = seen.file().is_some_and(|file| file.executable);
+        let executable = write.options.executable.unwrap_or(was);
+        let taken = loaded.document.take_file(&seen, &write.bytes, executable, Lane::API, editor);
         match taken {
             Ok(Some(written)) => Ok(Made::Written(written)),
             Ok(None) => Ok(Made::Present(view::newest(&loaded.document))),
@@ -180,6 +222,26 @@ impl Core {
                 Err(no_edit(what.into(), &error))
             }
         }
+    }
+
+    /// What a write of a whole file would do: the same checks, and no change.
+    fn try_file(
+        &mut self,
+        what: &str,
+        address: &Address,
+        write: &FileWrite,
+        editor: &Editor,
+    ) -> Result<PutResult, ApiError> {
+        let loaded = self.documents.get_for_change(&address.document).map_err(|it| no_document(what.into(), &it))?;
+        let seen = states::seen_by_writer(what, loaded, write.options.base.as_deref(), editor.actor)?;
+        let was = seen.file();
+        let executable = write.options.executable.unwrap_or(was.is_some_and(|file| file.executable));
+        let format = was.map(murmurate_crdt::render::Content::format);
+        let file = edit::preview(address.document.path(), &write.bytes, executable, format);
+        let file = file.map_err(|error| no_edit(what.into(), &error))?;
+        let changed = was.is_none_or(|was| was.bytes != file.bytes || was.executable != executable);
+        let version = view::newest(&loaded.document).map(|dot| dot.to_string()).unwrap_or_default();
+        Ok(PutResult::new(address.document.to_string(), String::new(), version, changed))
     }
 
     pub(super) async fn delete(&mut self, address: &str, caller: Caller, reply: Reply<Deleted>) {
@@ -241,6 +303,16 @@ pub(super) fn reply_when_durable<T: Send + 'static>(what: String, result: T, rep
     Then::Reply(Box::new(move |durable| {
         let _ = reply.send(durable.map(|()| result).map_err(|why| not_durable(what, why)));
     }))
+}
+
+/// The address of a whole document.
+fn parse_document(what: &str, doc: &str) -> Result<Address, ApiError> {
+    let address = parse(doc)?;
+    if address.key.is_empty() {
+        return Ok(address);
+    }
+    let why = "a whole file has no key";
+    Err(ApiError::new(ErrorCode::BadAddress, what, why, "put DOC @FILE, without `#KEY`"))
 }
 
 fn check_version(what: &str, expect: &str, present: Option<Dot>) -> Result<(), ApiError> {

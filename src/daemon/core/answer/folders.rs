@@ -1,5 +1,7 @@
 //! Folders over the API.
 
+use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::path::Path;
 
 use murmurate_client::types::{
@@ -12,9 +14,9 @@ use super::not_found;
 use crate::daemon::core::Core;
 use crate::daemon::core::checks::{good_state, refused_state};
 use crate::daemon::core::commits::Item;
-use crate::daemon::core::folders::{Folder, Slot, folder_state, slot_state};
+use crate::daemon::core::folders::{Folder, folder_state, slot_state};
 use crate::daemon::files::FileCommand;
-use crate::daemon::request::Reply;
+use crate::daemon::request::{PAGE_FILES, Reply};
 
 /// Whoever added a folder and waits for its first scan.
 pub(in crate::daemon::core) struct FolderReply(Reply<FolderAdded>);
@@ -117,35 +119,57 @@ impl Core {
         Folders { v: V1, folders }
     }
 
-    pub(super) fn folder_status(&self, name: Option<&str>) -> Result<FolderStatus, ApiError> {
-        let names: Vec<&String> = match name {
-            Some(name) => {
-                let found = self.folders.kept.get_key_value(name);
-                let (name, _) =
-                    found.ok_or_else(|| not_found(&format!("show the folder {name}"), "there is no such folder"))?;
-                vec![name]
+    /// A page of the files of one folder or of all, behind the document `after`.
+    pub(super) fn folder_status(&self, name: Option<&str>, after: Option<&str>) -> Result<FolderStatus, ApiError> {
+        let what = format!("show the folder {}", name.unwrap_or_default());
+        if name.is_some_and(|name| !self.folders.kept.contains_key(name)) {
+            return Err(not_found(&what, "there is no such folder"));
+        }
+        let after = after.map(|after| after.split_once('/').ok_or_else(|| bad_page(&what, after))).transpose()?;
+        let mut status = FolderStatus { v: V1, folders: Vec::new(), next: None };
+        let (mut room, mut last) = (PAGE_FILES, None);
+        let from = after.map_or("", |(folder, _)| folder);
+        for (folder, kept) in self.folders.kept.range::<str, _>((Bound::Included(from), Bound::Unbounded)) {
+            if name.is_some_and(|name| name != folder) {
+                continue;
             }
-            None => self.folders.kept.keys().collect(),
-        };
-        let folders = names.into_iter().filter_map(|name| {
-            let kept = self.folders.kept.get(name)?;
-            let (held, why) = &kept.deletes_held;
-            Some(FolderFiles {
-                folder: self.folder_summary(name)?,
-                entries: self.file_statuses(name, kept),
-                deletes_held_why: (!held.is_empty()).then(|| why.clone()),
-            })
-        });
-        Ok(FolderStatus { v: V1, folders: folders.collect() })
+            let behind = after.filter(|(first, _)| first == folder).map(|(_, path)| path);
+            let mut paths = if room == 0 { Vec::new() } else { kept.paths_behind(behind, room + 1) };
+            let has_more = room == 0 || paths.len() > room;
+            paths.truncate(room);
+            room -= paths.len();
+            last = paths.last().map(|path| format!("{folder}/{path}")).or(last);
+            if !paths.is_empty() || (behind.is_none() && !has_more) {
+                status.folders.push(self.folder_files(folder, kept, &paths));
+            }
+            if has_more {
+                status.next = last;
+                break;
+            }
+        }
+        Ok(status)
+    }
+
+    fn folder_files(&self, name: &str, kept: &Folder, paths: &[&str]) -> FolderFiles {
+        let (held, why) = &kept.deletes_held;
+        FolderFiles {
+            folder: self.summary_of(name, kept),
+            entries: paths.iter().map(|path| self.file_status(name, kept, path)).collect(),
+            deletes_held_why: (!held.is_empty()).then(|| why.clone()),
+        }
     }
 
     /// A folder with its counts.
     pub(in crate::daemon::core) fn folder_summary(&self, name: &str) -> Option<FolderSummary> {
-        let folder = self.folders.kept.get(name)?;
-        let files = self.file_statuses(name, folder);
-        let count = |state| files.iter().filter(|file| file.state == state).count() as u64;
+        Some(self.summary_of(name, self.folders.kept.get(name)?))
+    }
+
+    fn summary_of(&self, name: &str, folder: &Folder) -> FolderSummary {
+        let mut counts = BTreeMap::new();
+        folder.states().for_each(|(_, state)| *counts.entry(state.name()).or_insert(0_u64) += 1);
+        let count = |state: FileState| counts.get(state.name()).copied().unwrap_or(0);
         let conflicts = self.conflicted.iter().filter(|(document, _)| document.folder() == name);
-        Some(FolderSummary {
+        FolderSummary {
             name: name.into(),
             dir: folder.dir.clone(),
             state: match (folder.stopped, folder.scanned) {
@@ -153,7 +177,7 @@ impl Core {
                 (false, true) => FolderState::Ready,
                 (false, false) => FolderState::Scanning,
             },
-            files: files.len() as u64,
+            files: counts.values().sum(),
             in_step: count(FileState::InStep),
             held: count(FileState::Held),
             kept_back: count(FileState::KeptBack),
@@ -162,71 +186,88 @@ impl Core {
             deletes_held: count(FileState::DeleteHeld),
             conflicts: conflicts.map(|(_, count)| *count as u64).sum(),
             problem: folder.trouble.clone(),
-        })
-    }
-
-    /// Each file of a folder, those left alone included.
-    fn file_statuses(&self, name: &str, folder: &Folder) -> Vec<FileStatus> {
-        let files = folder.slots.iter().filter(|(_, slot)| slot.is_of_note());
-        let mut statuses: Vec<FileStatus> =
-            files.map(|(path, slot)| self.file_status(name, folder, path, slot)).collect();
-        statuses.extend(folder.skipped.iter().map(|(path, why)| FileStatus {
-            state: FileState::Skipped,
-            reason: Some(why.clone()),
-            ..blank_status(name, path)
-        }));
-        statuses.sort_by(|a, b| a.path.cmp(&b.path));
-        statuses
-    }
-
-    fn file_status(&self, name: &str, folder: &Folder, path: &str, slot: &Slot) -> FileStatus {
-        let mut status = blank_status(name, path);
-        status.format = DocumentId::new(&status.doc).ok().and_then(|document| self.format_of(&document));
-        if let Some(held) = &slot.held {
-            status.state = FileState::Held;
-            status.line = held.line.map(|line| line as u64);
-            status.column = held.column.map(|column| column as u64);
-            status.reason = Some(held.why.clone());
-            status.cause = Some(held.cause);
-            status.output.clone_from(&held.output);
-            status.since = Some(Time::from_ms(held.since_ms));
-        } else if let Some(refused) = &slot.refused {
-            status.state = FileState::KeptBack;
-            status.reason = Some(refused.failure.why.clone());
-            status.cause = Some(refused.failure.cause);
-            status.output = Some(refused.failure.output.clone()).filter(|output| !output.is_empty());
-            status.since = Some(Time::from_ms(refused.since_ms));
-        } else if folder.deletes_held.0.contains(path) {
-            status.state = FileState::DeleteHeld;
-            status.reason = Some(folder.deletes_held.1.clone());
-        } else if let Some(why) = &slot.failed {
-            status.state = FileState::Failed;
-            status.reason = Some(why.clone());
-        } else if slot.writing.is_some() {
-            status.state = FileState::Waiting;
         }
+    }
+
+    fn file_status(&self, name: &str, folder: &Folder, path: &str) -> FileStatus {
+        let state = folder.state_of(path);
+        let mut status = blank_status(name, path, state);
+        let slot = folder.slots.get(path);
+        match state {
+            FileState::Held => {
+                let held = slot.and_then(|slot| slot.held.as_ref());
+                status.line = held.and_then(|held| held.line).map(|line| line as u64);
+                status.column = held.and_then(|held| held.column).map(|column| column as u64);
+                status.reason = held.map(|held| held.why.clone());
+                status.cause = held.map(|held| held.cause);
+                status.output = held.and_then(|held| held.output.clone());
+                status.since = held.map(|held| Time::from_ms(held.since_ms));
+            }
+            FileState::KeptBack => {
+                let refused = slot.and_then(|slot| slot.refused.as_ref());
+                let failure = refused.map(|refused| &refused.failure);
+                status.reason = failure.map(|failure| failure.why.clone());
+                status.cause = failure.map(|failure| failure.cause);
+                status.output = failure.map(|failure| failure.output.clone()).filter(|output| !output.is_empty());
+                status.since = refused.map(|refused| Time::from_ms(refused.since_ms));
+            }
+            FileState::Skipped => status.reason = folder.skipped.get(path).cloned(),
+            FileState::DeleteHeld => status.reason = Some(folder.deletes_held.1.clone()),
+            FileState::Failed => status.reason = slot.and_then(|slot| slot.failed.clone()),
+            FileState::InStep | FileState::Waiting | FileState::Unknown => {}
+        }
+        self.describe_document(&mut status);
         status
+    }
+
+    /// What is known of the file's document.
+    fn describe_document(&self, status: &mut FileStatus) {
+        let Ok(document) = DocumentId::new(&status.doc) else { return };
+        status.conflicts = self.conflicted.get(&document).map_or(0, |count| *count as u64);
+        let Some(summary) = self.summaries.of(&document) else { return };
+        status.format = Some(summary.format.into());
+        status.format_reason.clone_from(&summary.format_reason);
+        let Some(newest) = &summary.newest else { return };
+        let host = self.host_name(newest.dot.writer.actor);
+        status.author = Some(if newest.user.is_empty() { host.clone() } else { newest.user.clone() });
+        status.host = Some(host);
+        status.changed = Some(Time::from_ms(newest.time_ms));
+        status.version = Some(newest.dot.to_string());
     }
 
     /// Files whose edit isn't taken in, or that don't follow the mesh.
     pub(super) fn held_files(&self) -> Vec<FileStatus> {
-        let all = self.folders.kept.iter().flat_map(|(name, folder)| self.file_statuses(name, folder));
-        all.filter(|file| matches!(file.state, FileState::Held | FileState::KeptBack)).collect()
+        let all = self.folders.kept.iter().flat_map(|(name, folder)| {
+            let held = folder.states().filter(|(_, state)| matches!(state, FileState::Held | FileState::KeptBack));
+            held.map(move |(path, _)| self.file_status(name, folder, path))
+        });
+        all.collect()
     }
 }
 
-fn blank_status(folder: &str, path: &str) -> FileStatus {
+fn bad_page(what: &str, after: &str) -> ApiError {
+    let why = format!("`{after}` is no `next` of a page");
+    ApiError::new(ErrorCode::BadRequest, what, why, "leave `after` out for the first page")
+}
+
+fn blank_status(folder: &str, path: &str, state: FileState) -> FileStatus {
     FileStatus {
         folder: folder.into(),
         path: path.into(),
         doc: format!("{folder}/{path}"),
         format: None,
-        state: FileState::InStep,
+        format_reason: None,
+        state,
         line: None,
         column: None,
         reason: None,
         cause: None,
         output: None,
         since: None,
+        conflicts: 0,
+        changed: None,
+        host: None,
+        author: None,
+        version: None,
     }
 }

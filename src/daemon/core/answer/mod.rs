@@ -1,14 +1,16 @@
 //! Answers to the local API, one file per family of requests.
 
 mod conflicts;
+mod diffs;
 mod edits;
 mod facts;
 mod folders;
 mod reads;
+mod states;
 mod status;
 
 pub(super) use conflicts::Decision;
-pub(super) use edits::Put;
+pub(super) use edits::{FileWrite, Put};
 pub(super) use folders::FolderReply;
 
 use murmurate_client::types::{ApiError, ErrorCode};
@@ -32,15 +34,21 @@ impl Core {
             Request::FolderAdd { folder, reply } => self.add_folder(folder, reply).await,
             Request::FolderList { reply } => drop(reply.send(Ok(self.folder_list()))),
             Request::FolderRemove { name, reply } => self.remove_folder(name, reply).await,
-            Request::FolderStatus { name, reply } => drop(reply.send(self.folder_status(name.as_deref()))),
+            Request::FolderStatus { name, after, reply } => {
+                drop(reply.send(self.folder_status(name.as_deref(), after.as_deref())));
+            }
             Request::FolderConfirm { name, reply, .. } => {
                 let confirmed = self.confirm_deletes(&name).await;
                 drop(reply.send(confirmed));
             }
-            Request::Documents { prefix, reply } => drop(reply.send(self.document_list(&prefix))),
+            Request::Documents { prefix, after, reply } => {
+                drop(reply.send(self.document_list(&prefix, after.as_deref())));
+            }
             Request::Keys { prefix, after, reply } => drop(reply.send(self.keys(&prefix, after.as_deref()))),
             Request::Get { address, reply } => drop(reply.send(self.get(&address))),
             Request::ReadFile { doc, reply } => drop(reply.send(self.read_file(&doc))),
+            Request::DiskPlace { doc, reply } => drop(reply.send(self.disk_place(&doc))),
+            Request::Diff { doc, before, after, reply } => drop(reply.send(self.diff(&doc, &before, &after))),
             Request::Conflicts { prefix, reply } => drop(reply.send(self.conflict_list(&prefix))),
             Request::Watch { prefix, resume, init, reply } => {
                 drop(reply.send(self.watch(&prefix, resume.as_deref(), init)));
@@ -55,11 +63,13 @@ impl Core {
     /// Carries out a write.
     pub(super) async fn answer_write(&mut self, request: Request) {
         match request {
-            Request::Put { address, value, kind, expect, caller, reply } => {
-                self.put(edits::Put { address, value, kind, expect, caller }, reply).await;
+            Request::Put { address, value, kind, expect, base, caller, reply } => {
+                self.put(edits::Put { address, value, kind, expect, base, caller }, reply).await;
             }
             Request::Delete { address, caller, reply } => self.delete(&address, caller, reply).await,
-            Request::WriteFile { doc, bytes, caller, reply } => self.put_file(&doc, bytes, caller, reply).await,
+            Request::WriteFile { doc, bytes, options, caller, reply } => {
+                self.put_file(edits::FileWrite { doc, bytes, options, caller }, reply).await;
+            }
             Request::Resolve { address, part, choice, caller, reply } => {
                 self.resolve(conflicts::Decision { address, part, choice, caller }, reply).await;
             }

@@ -1,37 +1,54 @@
 //! Reads over the API: from memory, never waiting for another host.
 
+use std::ops::Bound;
+
 use murmurate_client::types::{ApiError, Document, Documents, Entry, File, Keys, Time, V1};
 use murmurate_crdt::id::DocumentId;
 use murmurate_crdt::key::{Found, Lookup};
 
-use super::{no_document, not_found, parse};
+use super::{no_document, not_found, parse, states};
 use crate::daemon::core::Core;
 use crate::daemon::core::view::{self, FileView};
-use crate::daemon::request::PAGE_ENTRIES;
+use crate::daemon::request::{PAGE_DOCUMENTS, PAGE_ENTRIES};
 
 impl Core {
     /// The documents whose addresses begin with a prefix (or the other way round: a prefix may lead into a document).
     pub(in crate::daemon::core) fn matching(&self, prefix: &str) -> Vec<DocumentId> {
+        self.matching_after(prefix, None)
+    }
+
+    /// Those of them that come behind one, by name.
+    fn matching_after(&self, prefix: &str, after: Option<&DocumentId>) -> Vec<DocumentId> {
         let document = prefix.split('#').next().unwrap_or_default();
         let has_key = prefix.contains('#');
         let fits = |id: &&DocumentId| {
             let name = murmurate_crdt::key::percent_encoded(id.as_str());
             if has_key { name == document } else { name.starts_with(document) }
         };
-        self.all_documents().into_iter().filter(|id| fits(&id)).collect()
+        self.documents_after(after).into_iter().filter(|id| fits(&id)).collect()
     }
 
     /// Everything that was ever written to, and is durable or in memory.
-    fn all_documents(&self) -> Vec<DocumentId> {
-        let mut all: Vec<DocumentId> = self.durable.keys().chain(&self.dirty).cloned().collect();
+    fn documents_after(&self, after: Option<&DocumentId>) -> Vec<DocumentId> {
+        let behind = (after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
+        let durable = self.durable.range::<DocumentId, _>(behind).map(|(id, _)| id);
+        // What was flushed isn't dirty any more, and may not be durable yet.
+        let flushed = self.summaries.documents(behind);
+        let dirty = self.dirty.range::<DocumentId, _>(behind);
+        let mut all: Vec<DocumentId> = durable.chain(flushed).chain(dirty).cloned().collect();
         all.sort_unstable();
         all.dedup();
         all
     }
 
-    pub(super) fn document_list(&mut self, prefix: &str) -> Result<Documents, ApiError> {
+    pub(super) fn document_list(&mut self, prefix: &str, after: Option<&str>) -> Result<Documents, ApiError> {
+        let after = after.map(|after| parse(&murmurate_crdt::key::percent_encoded(after))).transpose()?;
+        let mut all = self.matching_after(prefix, after.as_ref().map(|after| &after.document));
+        let is_last = all.len() <= PAGE_DOCUMENTS;
+        all.truncate(PAGE_DOCUMENTS);
+        let next = all.last().filter(|_| !is_last).map(DocumentId::to_string);
         let mut documents = Vec::new();
-        for id in self.matching(prefix) {
+        for id in all {
             let what = format!("list {id}");
             let loaded = self.documents.get(&id).map_err(|error| no_document(what, &error))?;
             let rendered = loaded.rendered();
@@ -47,7 +64,7 @@ impl Core {
                 time: newest.map(|record| Time::from_ms(record.time_ms)),
             });
         }
-        Ok(Documents { v: V1, documents })
+        Ok(Documents { v: V1, documents, next })
     }
 
     pub(super) fn keys(&mut self, prefix: &str, after: Option<&str>) -> Result<Keys, ApiError> {
@@ -85,6 +102,7 @@ impl Core {
             Found::Absent(_) => return Err(not_found(&what, "there is no such key")),
             Found::NoSuchItem(why) => return Err(not_found(&what, why)),
         };
+        let heads = states::name(&loaded.document, &rendered.heads);
         let view = FileView::new(&loaded.document, file, &conflicts);
         let entry = view.entry(&path).ok_or_else(|| not_found(&what, "it has no value"))?;
         let of_path = conflicts.iter().filter(|conflict| conflict.path == path);
@@ -101,6 +119,7 @@ impl Core {
             author: origin.as_ref().map(|origin| origin.author.clone()),
             time: origin.map(|origin| origin.time),
             conflicts,
+            heads,
         })
     }
 
@@ -115,6 +134,7 @@ impl Core {
             doc: address.document.to_string(),
             format: file.format().name().into(),
             version,
+            heads: states::name(&loaded.document, &rendered.heads),
             executable: file.executable,
             conflicts: loaded.conflicts().len() as u64,
             bytes: file.bytes.clone(),

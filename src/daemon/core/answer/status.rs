@@ -6,7 +6,7 @@ use murmurate_client::types::{
     Converged, Counters, ErrorCode, Lagging, Member, MemberCounts, MemberState, Members, NetworkCounters, Problem,
     Status, StoreHealth, V1,
 };
-use murmurate_crdt::id::{DocumentId, NodeId};
+use murmurate_crdt::id::NodeId;
 use murmurate_crdt::limits;
 use murmurate_net::Traffic;
 use murmurate_protocol::{Member as Peer, MemberState as PeerState};
@@ -231,13 +231,6 @@ impl Core {
             }
             differs
         });
-    }
-
-    /// How a document is merged, if it is in memory or cheap to say.
-    pub(super) fn format_of(&self, document: &DocumentId) -> Option<String> {
-        let slot = self.folders.kept.get(document.folder())?.slots.get(document.path())?;
-        let rendered = slot.base.rendered.as_ref()?;
-        rendered.file().map(|file| file.format().name().into())
     }
 }
 

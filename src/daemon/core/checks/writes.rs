@@ -13,7 +13,7 @@ use murmurate_crdt::key::Address;
 use super::{Checked, Core, Job};
 use crate::daemon::checks::limits::WAITING_WRITES;
 use crate::daemon::checks::{CheckEvent, CheckFailure, JobId};
-use crate::daemon::core::answer::{Decision, Put};
+use crate::daemon::core::answer::{Decision, FileWrite, Put};
 use crate::daemon::files::ContentHash;
 use crate::daemon::request::Request;
 
@@ -87,11 +87,14 @@ impl Core {
     fn write_uncommitted(&mut self, document: &DocumentId, request: &Request) -> Option<()> {
         const WHAT: &str = "try";
         match request {
-            Request::Put { address, value, kind, expect, caller, .. } => {
+            Request::Put { address, value, kind, expect, base, caller, .. } => {
                 let (address, value, expect) = (address.clone(), value.clone(), expect.clone());
-                let put = Put { address, value, kind: *kind, expect, caller: caller.clone() };
+                let put = Put { address, value, kind: *kind, expect, base: base.clone(), caller: caller.clone() };
                 let editor = self.editor(caller.user.clone());
                 let address: Address = put.address.parse().ok()?;
+                if put.base.is_some() {
+                    return self.insert(WHAT, &address, &put, &editor).ok().map(drop);
+                }
                 match self.plan_put(WHAT, &address, &put).ok()? {
                     PutPlan::Replace { register, cell } => {
                         let loaded = self.documents.get_for_change(document).ok()?;
@@ -106,9 +109,11 @@ impl Core {
                 let editor = self.editor(caller.user.clone());
                 self.make_delete(WHAT, &address.parse().ok()?, &editor).ok().map(drop)
             }
-            Request::WriteFile { doc, bytes, caller, .. } => {
+            Request::WriteFile { doc, bytes, options, caller, .. } => {
                 let editor = self.editor(caller.user.clone());
-                self.make_file(WHAT, &doc.parse().ok()?, bytes, &editor).ok().map(drop)
+                let (doc, bytes, options) = (doc.clone(), bytes.clone(), options.clone());
+                let write = FileWrite { doc, bytes, options, caller: caller.clone() };
+                self.make_file(WHAT, &write.doc.parse().ok()?, &write, &editor).ok().map(drop)
             }
             Request::Resolve { address, part, choice, caller, .. } => {
                 let editor = self.editor(caller.user.clone());
