@@ -16,8 +16,9 @@ use crate::identity::{self, Origin};
 use crate::key::{self, Found, Lookup, Step};
 use crate::limits;
 use crate::path::{Path, Segment};
-use crate::register::{Cell, EpochId, Part, Register};
+use crate::register::{Cell, EpochId, Part, Register, RenamedFrom};
 use crate::render::{self, Rendered};
+use crate::shown;
 use crate::state::{Candidates, FragmentState, State};
 use crate::tree::{Content, Format, Shape, Tree};
 use crate::value::Value;
@@ -117,6 +118,8 @@ struct File<'a> {
     base: &'a Rendered,
     bytes: &'a [u8],
     executable: bool,
+    /// Where it was before it was renamed.
+    renamed_from: Option<&'a RenamedFrom>,
     /// The change that will hold it.
     dot: Dot,
 }
@@ -145,6 +148,22 @@ impl Document {
         lane: Lane,
         editor: &Editor,
     ) -> Result<Option<Written>, EditError> {
+        self.take_renamed_file(base, bytes, executable, None, lane, editor)
+    }
+
+    /// [`Self::take_file`], of a file that another document's was renamed to: the link is kept with it.
+    ///
+    /// # Errors
+    /// See [`Self::take_file`].
+    pub fn take_renamed_file(
+        &mut self,
+        base: &Rendered,
+        bytes: &[u8],
+        executable: bool,
+        renamed_from: Option<&RenamedFrom>,
+        lane: Lane,
+        editor: &Editor,
+    ) -> Result<Option<Written>, EditError> {
         if let Some(file) = base.file()
             && file.bytes == bytes
         {
@@ -154,7 +173,7 @@ impl Document {
         let tree = cut(self.id().path(), bytes, base.file().map(|file| file.tree.format))?;
         let heads = base.heads.clone();
         let (writer, heads) = self.writer_and_heads(editor, lane, heads);
-        let file = File { base, bytes, executable, dot: self.next_dot(writer) };
+        let file = File { base, bytes, executable, renamed_from, dot: self.next_dot(writer) };
         let cells = self.fitting_cells(&file, tree)?;
         self.write_fitting(&heads, stamp(writer, editor), &cells)
     }
@@ -183,7 +202,7 @@ impl Document {
     }
 
     fn file_cells(&self, file: &File<'_>, mut tree: Tree, wanted: Epoch) -> Vec<(Register, Cell)> {
-        let File { base, bytes, executable, dot } = *file;
+        let File { base, bytes, executable, renamed_from, dot } = *file;
         let format = tree.format;
         let mut cells = Vec::new();
         let under = base.content.as_ref().filter(|content| {
@@ -208,6 +227,7 @@ impl Document {
         if base.deleted {
             cells.push((Register::Life, Cell::Flag(true)));
         }
+        cells.extend(renamed_from.map(|from| (Register::RenamedFrom, Cell::RenamedFrom(from.clone()))));
         cells
     }
 
@@ -280,6 +300,9 @@ impl Document {
             Some(content) => content.epoch.clone(),
             None => EpochId::first(tree.format),
         };
+        if !reads_back_with(&tree, &path, old, &literal) {
+            return Err(EditError::NoPlace("the file would not be valid with it".into()));
+        }
         let register = Register::Fragment { epoch, path, part: Part::Content };
         let is_same = literal == *old || codec.scalar(&literal).is_some_and(|value| former == Some(value));
         let present = self.state().get(&register);
@@ -348,7 +371,7 @@ impl Document {
             let why = "with it the file would have too many keys, or too deep ones, to be merged key by key";
             return Err(EditError::NoPlace(why.into()));
         }
-        let file = File { base, bytes: &bytes, executable, dot };
+        let file = File { base, bytes: &bytes, executable, renamed_from: None, dot };
         let cells = self.file_cells(&file, tree, Epoch::Present);
         self.write_fitting(&heads, stamp(writer, editor), &cells).map(outcome)
     }
@@ -643,7 +666,9 @@ fn literal(format: Format, text: &str, put_type: PutType, old: Option<&Value>) -
         let value = Value::String(text.into());
         codec.literal(&value).ok_or_else(|| EditError::Type("the format has no such text".into()))
     };
-    let own = codec.scalar(text);
+    // What looks like an alias or an anchor is one only if asked for: `*.example.com` is a text.
+    let is_reference = format == Format::Yaml && text.starts_with(['*', '&']) && put_type == PutType::Automatic;
+    let own = codec.scalar(text).filter(|_| !is_reference);
     match (put_type, old) {
         (PutType::String, _) => as_string(),
         (PutType::Literal(wanted), _) => match own {
@@ -656,6 +681,20 @@ fn literal(format: Format, text: &str, put_type: PutType, old: Option<&Value>) -
         (PutType::Automatic, _) if own.is_some() => Ok(text.into()),
         (PutType::Automatic, _) => meaning_of(codec, text).map_or_else(as_string, |_| Ok(text.into())),
     }
+}
+
+/// Whether a file is still valid with another value. Only YAML's values may depend on what is elsewhere: an anchor on its
+/// aliases, and they on it.
+fn reads_back_with(tree: &Tree, path: &Path, old: &str, literal: &str) -> bool {
+    let stands_alone = |text| shown::stands_alone(tree.format, text);
+    if tree.format != Format::Yaml || (stands_alone(old) && stands_alone(literal)) {
+        return true;
+    }
+    let mut changed = tree.clone();
+    if let Some(node) = changed.root.find_mut(path) {
+        node.content = Content::Scalar(literal.into());
+    }
+    render::reads_back(&changed, &codec::print(&changed))
 }
 
 /// A list or table given where the format cuts those into keys.

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use crate::id::ChangeHash;
+use crate::id::{ChangeHash, DocumentId};
+use crate::limits;
 use crate::path::Path;
 use crate::position::Position;
 use crate::tree::{Content, Decor, Format, Shape};
@@ -89,6 +90,8 @@ pub enum Register {
     Life,
     /// Whether the file is executable.
     Executable,
+    /// Which document's file was renamed to this one's.
+    RenamedFrom,
     /// A part of a fragment.
     Fragment {
         /// The content it belongs to.
@@ -108,6 +111,7 @@ impl Register {
             Self::Epoch => "epoch".into(),
             Self::Life => "life".into(),
             Self::Executable => "executable".into(),
+            Self::RenamedFrom => "renamed-from".into(),
             Self::Fragment { epoch, path, part } => format!("{}:{}{}", epoch.0, part.sigil(), path.encode()),
         }
     }
@@ -119,6 +123,7 @@ impl Register {
             "epoch" => return Some(Self::Epoch),
             "life" => return Some(Self::Life),
             "executable" => return Some(Self::Executable),
+            "renamed-from" => return Some(Self::RenamedFrom),
             _ => {}
         }
         let (epoch, rest) = name.split_once(':')?;
@@ -140,7 +145,7 @@ impl Register {
     #[must_use]
     pub fn bucket(&self) -> usize {
         match self {
-            Self::Epoch | Self::Life | Self::Executable => 0,
+            Self::Epoch | Self::Life | Self::Executable | Self::RenamedFrom => 0,
             Self::Fragment { path, .. } => usize::from(Sha256::digest(path.encode())[0]) % BUCKETS,
         }
     }
@@ -155,6 +160,15 @@ pub struct Placement {
     pub position: Position,
     /// The key as written.
     pub label: String,
+}
+
+/// The document whose file was renamed: history goes on there (MERGE rule 17).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct RenamedFrom {
+    /// The document.
+    pub document: DocumentId,
+    /// What of it the file showed when it was renamed.
+    pub heads: Vec<ChangeHash>,
 }
 
 /// What a register holds.
@@ -177,6 +191,8 @@ pub enum Cell {
     Epoch(EpochId, Format),
     /// A file that is there, its execute bit, or one of the flags of its style.
     Flag(bool),
+    /// Where the file was before it was renamed.
+    RenamedFrom(RenamedFrom),
 }
 
 mod tag {
@@ -193,6 +209,7 @@ mod tag {
     pub(super) const FLAG: u8 = 10;
     pub(super) const CONTAINER_TOMBSTONE: u8 = 11;
     pub(super) const IMPLIED: u8 = 12;
+    pub(super) const RENAMED_FROM: u8 = 13;
 }
 
 /// The parts of a decor that are written, as bits, in the order of the fields.
@@ -221,6 +238,7 @@ impl Cell {
             Self::Decor(decor) => encode_decor(decor, &mut encoder),
             Self::Epoch(id, format) => drop_ref(encoder.u8(tag::EPOCH).u8(format_number(*format)).text(&id.0)),
             Self::Flag(flag) => drop_ref(encoder.u8(tag::FLAG).u8(u8::from(*flag))),
+            Self::RenamedFrom(origin) => encode_renamed_from(origin, &mut encoder),
         }
         encoder.finish()
     }
@@ -251,6 +269,7 @@ impl Cell {
                 Self::Epoch(EpochId(epoch_name(decoder.text(bytes.len(), "epoch")?)?.into()), format)
             }
             tag::FLAG => Self::Flag(decoder.u8("flag")? != 0),
+            tag::RENAMED_FROM => Self::RenamedFrom(decode_renamed_from(&mut decoder)?),
             _ => return Err(DecodeError::Invalid { what: "cell", why: "unknown to this build" }),
         };
         decoder.finish()?;
@@ -269,6 +288,20 @@ fn encode_content(content: &Content, encoder: &mut Encoder) {
         Content::Trivia(text) => encoder.u8(tag::TRIVIA).text(text),
         Content::Bytes(bytes) => encoder.u8(tag::BYTES).bytes(bytes),
     });
+}
+
+fn encode_renamed_from(origin: &RenamedFrom, encoder: &mut Encoder) {
+    encoder.u8(tag::RENAMED_FROM).text(origin.document.as_str()).varint(origin.heads.len() as u64);
+    for head in &origin.heads {
+        encoder.raw(&head.0);
+    }
+}
+
+fn decode_renamed_from(decoder: &mut Decoder<'_>) -> Result<RenamedFrom, DecodeError> {
+    let document = DocumentId::new(decoder.text(limits::PATH_BYTES, "origin")?)?;
+    let count = decoder.size(limits::DEPENDENCIES, "heads")?;
+    let heads = (0..count).map(|_| decoder.array("head").map(ChangeHash)).collect::<Result<_, _>>()?;
+    Ok(RenamedFrom { document, heads })
 }
 
 fn encode_decor(decor: &Decor, encoder: &mut Encoder) {
@@ -313,6 +346,7 @@ fn format_number(format: Format) -> u8 {
         Format::Json => 2,
         Format::Text => 3,
         Format::Binary => 4,
+        Format::Yaml => 5,
     }
 }
 
@@ -322,6 +356,7 @@ fn format_from_number(number: u8) -> Result<Format, DecodeError> {
         2 => Ok(Format::Json),
         3 => Ok(Format::Text),
         4 => Ok(Format::Binary),
+        5 => Ok(Format::Yaml),
         _ => Err(DecodeError::Invalid { what: "format", why: "unknown to this build" }),
     }
 }
@@ -364,6 +399,10 @@ mod tests {
             decor,
             Just(Cell::Epoch(EpochId::first(Format::Json), Format::Json)),
             any::<bool>().prop_map(Cell::Flag),
+            any::<Vec<[u8; 32]>>().prop_map(|heads| {
+                let document = DocumentId::new("web/app.toml").unwrap();
+                Cell::RenamedFrom(RenamedFrom { document, heads: heads.into_iter().map(ChangeHash).collect() })
+            }),
         ]
     }
 

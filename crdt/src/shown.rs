@@ -114,18 +114,27 @@ fn new_value<'a>(document: &'a Document, content: &Content, register: &'a Regist
         return None;
     };
     let tree::Content::Scalar(former) = &content.tree.root.find(path)?.content else { return None };
-    (text == former || stands_alone(content.tree.format, text)).then_some((path, text))
+    let format = content.tree.format;
+    // An anchor that goes takes the sense of its aliases with it.
+    let leaves_alone = |former: &str| format != Format::Yaml || stands_alone(format, former);
+    (text == former || (stands_alone(format, text) && leaves_alone(former))).then_some((path, text))
 }
 
 /// Whether a text is one value wherever its format allows a value, so that what is around it is read as before. The
 /// independent parser (P6) reads it twice, where a comment, an end of line or a loose end would be seen.
-fn stands_alone(format: Format, text: &str) -> bool {
+pub(crate) fn stands_alone(format: Format, text: &str) -> bool {
     let (frame, read_as): (String, fn(Value) -> Value) = match format {
         Format::Toml => (format!("k = {{a = {text}, b = {text}}}\n"), |value| {
             let pair = [("a".to_string(), value.clone()), ("b".to_string(), value)];
             Value::Table([("k".to_string(), Value::Table(pair.into()))].into())
         }),
         Format::Json => (format!("[{text},{text}]\n"), |value| Value::List(vec![value.clone(), value])),
+        // On lines of their own, and nothing that depends on what is elsewhere: anchors, aliases.
+        Format::Yaml if text.contains('\n') || text.starts_with("---") || text.starts_with("...") => return false,
+        Format::Yaml => (format!("a: {text}\nb: {text}\n"), |value| {
+            let pair = [("a".to_string(), value.clone()), ("b".to_string(), value)];
+            Value::Table(pair.into())
+        }),
         // What has no structure has nothing to break.
         Format::Text | Format::Binary => return true,
     };
@@ -173,12 +182,18 @@ mod tests {
         for text in ["", "1,2", "1]", "\"a", "1 // c", "/* c */ 1", "nul", "[1", "1 2"] {
             assert!(!stands_alone(Format::Json, text), "{text}");
         }
+        for text in ["", "1", "a b", "\"a # b\"", "'x: y'", "a:b", "http://x", "-1"] {
+            assert!(stands_alone(Format::Yaml, text), "{text}");
+        }
+        for text in ["a: b", "a # c", "- a", "&a 1", "*a", "\"a", "|\n\0  a", "[1]", "---", "%a", "a:", "!t x", "{"] {
+            assert!(!stands_alone(Format::Yaml, text), "{text}");
+        }
         assert!(stands_alone(Format::Text, "any { thing"));
     }
 
     #[test]
     fn spacing_does_not_depend_on_the_value() {
-        for format in [Format::Toml, Format::Json, Format::Text] {
+        for format in [Format::Toml, Format::Json, Format::Yaml, Format::Text] {
             let decor = |text: &str| codec::of(format).default_decor(&tree::Content::Scalar(text.into()));
             assert!(["1", "\"a\"", "true", "", "[]"].iter().all(|text| decor(text) == decor("0")), "{format:?}");
             let container = codec::of(format).default_decor(&tree::Content::Container(Shape::Table));
@@ -191,9 +206,11 @@ mod tests {
 
         /// What stands alone in a frame leaves what is around it as it was, wherever a value may stand.
         #[test]
-        fn what_stands_alone_breaks_nothing_around_it(text in "[-0-9a-z\"'#,.:\\[\\]{}= /*TZ\n]{1,8}", format in 0..2) {
+        fn what_stands_alone_breaks_nothing_around_it(text in "[-0-9a-z\"'#,.:\\[\\]{}= /*TZ\n&!|>?%]{1,8}", format in 0..3) {
             let (format, frames) = if format == 0 {
                 (Format::Toml, &["x = @", "x = @ # note\ny = 2", "x = [2, @]\ny = 2", "[t]\nx.y = @\n[u]\nx = {y = @}#z\n"][..])
+            } else if format == 1 {
+                (Format::Yaml, &["@\n", "k: @\nl: 2\n", "k: @ # note\nl:\n- @\n\n- x: @\n  y: @\n", "---\n@\n---\n- - @\n  - 2\n...\n"][..])
             } else {
                 (Format::Json, &["@", "{\"x\":@,\"y\":[2,@]}", "{\n \"x\": @ // note\n}", "[@/* note */,@]"][..])
             };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::id::Writer;
 use crate::path::Path;
-use crate::register::{Cell, EpochId, Part, Register};
+use crate::register::{Cell, EpochId, Part, Register, RenamedFrom};
 use crate::tree::{Content, FileStyle, Format};
 
 /// The operation that wrote a cell. Ordered as automerge orders concurrent operations: the highest wins.
@@ -149,6 +149,8 @@ pub struct State {
     pub life: Candidates,
     /// Whether it is executable.
     pub executable: Candidates,
+    /// Which document's file was renamed to this one's.
+    pub renamed_from: Candidates,
     /// Every content there is.
     pub epochs: BTreeMap<EpochId, EpochState>,
 }
@@ -159,6 +161,15 @@ impl State {
     pub fn shown_epoch(&self) -> Option<(&EpochId, Format)> {
         match &self.epoch.winner()?.cell {
             Cell::Epoch(id, format) => Some((id, *format)),
+            _ => None,
+        }
+    }
+
+    /// Where the file was before it was renamed here, if it was.
+    #[must_use]
+    pub fn renamed_from(&self) -> Option<&RenamedFrom> {
+        match &self.renamed_from.winner()?.cell {
+            Cell::RenamedFrom(from) => Some(from),
             _ => None,
         }
     }
@@ -176,6 +187,7 @@ impl State {
             Register::Epoch => Some(&self.epoch),
             Register::Life => Some(&self.life),
             Register::Executable => Some(&self.executable),
+            Register::RenamedFrom => Some(&self.renamed_from),
             Register::Fragment { epoch, path, part } => self.epochs.get(epoch)?.get(path, *part),
         }
     }
@@ -186,6 +198,7 @@ impl State {
             Register::Epoch => self.epoch = candidates,
             Register::Life => self.life = candidates,
             Register::Executable => self.executable = candidates,
+            Register::RenamedFrom => self.renamed_from = candidates,
             Register::Fragment { epoch, path, part } => {
                 self.epochs.entry(epoch).or_default().set(path, part, candidates);
             }

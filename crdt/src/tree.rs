@@ -32,6 +32,8 @@ pub enum Format {
     Toml,
     /// JSON, with comments and trailing commas if the file has them.
     Json,
+    /// YAML 1.2, of one document or several.
+    Yaml,
     /// Lines of text, each a register.
     Text,
     /// Bytes: one register.
@@ -45,6 +47,7 @@ impl Format {
         match self {
             Self::Toml => "toml",
             Self::Json => "json",
+            Self::Yaml => "yaml",
             Self::Text => "text",
             Self::Binary => "binary",
         }
@@ -53,7 +56,7 @@ impl Format {
     /// Whether edits merge key by key and two hosts that create the file agree.
     #[must_use]
     pub fn is_structured(self) -> bool {
-        matches!(self, Self::Toml | Self::Json)
+        matches!(self, Self::Toml | Self::Json | Self::Yaml)
     }
 }
 

@@ -105,6 +105,7 @@ mod tests {
             bytes: 130,
             conflicts: 1,
             time: Some(ago(180)),
+            renamed_from: None,
         };
         let documents = Documents { v: V1, documents: vec![document], next: None };
         let sheets = [sheet(|view| render_keys(&keys, view)), sheet(|view| render_documents(&documents, view))];

@@ -205,7 +205,7 @@ pub enum Request {
         /// Write only at this version; empty: only if there is no value.
         expect: Option<String>,
         /// The document's state that the writer had seen, if it isn't the present one.
-        base: Option<String>,
+        at: Option<String>,
         /// Who writes.
         caller: Caller,
         /// Where the answer goes.

@@ -120,7 +120,7 @@ impl Mesh {
     async fn put(&self, index: usize, address: &str, value: &str) {
         let caller = Caller { user: "tester".into(), uid: 0 };
         let (address, value) = (address.to_string(), value.to_string());
-        let put = |reply| Request::Put { address, value, kind: None, expect: None, base: None, caller, reply };
+        let put = |reply| Request::Put { address, value, kind: None, expect: None, at: None, caller, reply };
         self.daemon(index).core.ask(put).await.unwrap();
     }
 
@@ -346,7 +346,7 @@ async fn puts_that_come_together_have_each_their_answer_their_author_and_their_v
     let puts = (1..=5 * KEYS).map(|number| {
         let caller = Caller { user: format!("user-{}", number % 2), uid: 0 };
         let (address, value) = (format!("config/app.toml#k{}", number % KEYS), number.to_string());
-        let put = |reply| Request::Put { address, value, kind: None, expect: None, base: None, caller, reply };
+        let put = |reply| Request::Put { address, value, kind: None, expect: None, at: None, caller, reply };
         mesh.daemon(0).core.ask(put)
     });
     let results = futures_util::future::join_all(puts).await;

@@ -452,7 +452,7 @@ async fn put(core: CoreHandle, address: String, value: u64, is_careful: bool) ->
         (expect, saw) = (Some(entry.version), entry.value.text.parse().ok());
     }
     let (value, caller) = (value.to_string(), Caller { user: "tester".into(), uid: 0 });
-    core.ask(|reply| Request::Put { address, value, kind: None, expect, base: None, caller, reply }).await?;
+    core.ask(|reply| Request::Put { address, value, kind: None, expect, at: None, caller, reply }).await?;
     Ok(saw)
 }
 

@@ -6,6 +6,10 @@ use crate::tree::Format;
 const TOML: &[&str] = &["toml"];
 /// Extensions of JSON files, with or without comments. JSON5 is another format, and JSON lines are lines.
 const JSON: &[&str] = &["json", "jsonc", "code-workspace", "webmanifest", "geojson"];
+/// Extensions of YAML files.
+const YAML: &[&str] = &["yaml", "yml"];
+/// Names of files that are YAML.
+const YAML_NAMES: &[&str] = &[".clang-format", ".clang-tidy", ".clangd", ".gemrc", ".yamllint"];
 /// Names of files that may hold JSON or another format: JSON if they begin like it.
 const PERHAPS_JSON: &[&str] = &[
     ".babelrc",
@@ -37,6 +41,9 @@ pub fn detect(path: &str, bytes: &[u8]) -> Format {
     }
     if JSON.contains(&extension) || (PERHAPS_JSON.contains(&&*name) && begins_like_json(bytes)) {
         return Format::Json;
+    }
+    if YAML.contains(&extension) || YAML_NAMES.contains(&&*name) {
+        return Format::Yaml;
     }
     if bytes.contains(&0) || std::str::from_utf8(bytes).is_err() {
         return Format::Binary;
@@ -100,6 +107,9 @@ mod tests {
             ("tsconfig.jsonc", b"{}", Format::Json),
             ("x.code-workspace", b"{}", Format::Json),
             ("x.json5", b"{}", Format::Text),
+            ("k8s/deploy.yaml", b"", Format::Yaml),
+            ("docker-compose.YML", b"\xff", Format::Yaml),
+            (".clang-format", b"", Format::Yaml),
             ("x.jsonl", b"{}\n{}\n", Format::Text),
             (".eslintrc", b"\xef\xbb\xbf\n // rules\n{}", Format::Json),
             (".eslintrc", b"rules:\n  a: 1\n", Format::Text),

@@ -15,6 +15,7 @@ pub(crate) mod meaning;
 mod outer;
 mod text;
 mod toml;
+mod yaml;
 
 pub use detect::{detect, looks_like_template};
 
@@ -120,6 +121,7 @@ pub(crate) fn of(format: Format) -> &'static dyn Codec {
     match format {
         Format::Toml => &toml::Toml,
         Format::Json => &json::Json,
+        Format::Yaml => &yaml::Yaml,
         Format::Text => &text::Text,
         Format::Binary => &text::Binary,
     }

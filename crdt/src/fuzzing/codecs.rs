@@ -22,6 +22,11 @@ pub fn json(data: &[u8]) {
     check(Format::Json, "f/a.json", data);
 }
 
+/// Any bytes as a YAML file.
+pub fn yaml(data: &[u8]) {
+    check(Format::Yaml, "f/a.yaml", data);
+}
+
 /// Any bytes as a file of another format.
 pub fn text(data: &[u8]) {
     check(Format::Text, "f/a.conf", data);
@@ -79,6 +84,10 @@ fn put(host: &mut Host, data: &[u8]) {
         }
     });
     let Some((path, old)) = data.len().checked_rem(scalars.len()).map(|index| scalars[index]) else { return };
+    // YAML's further lines are indented in the file only, and a value where nothing was gets a blank before it.
+    if file.tree.format == Format::Yaml && (old.is_empty() || old.contains('\n')) {
+        return;
+    }
     let lookup = Lookup::new(&file.tree);
     let key = lookup.format(path);
     // Long keys, and the root of a file that is one scalar, can't be addressed.

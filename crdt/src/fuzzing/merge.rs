@@ -21,7 +21,7 @@ pub fn merge(data: &[u8]) {
     let Some((format, texts)) = data.split_first().filter(|_| data.len() <= INPUT_BYTES) else { return };
     let texts: Vec<&[u8]> = texts.split(|byte| *byte == SEPARATOR).collect();
     let &[base, ours, theirs] = &texts[..] else { return };
-    let name = ["f/a.toml", "f/a.json", "f/a.conf"][usize::from(*format % 3)];
+    let name = ["f/a.toml", "f/a.json", "f/a.conf", "f/a.yaml"][usize::from(*format % 4)];
     Merge::new(name, base).run(&texts, ours, theirs);
 }
 
@@ -69,9 +69,9 @@ impl Merge {
     fn check_invented(&self, texts: &[&[u8]]) {
         let rendered = self.one.document.render();
         let Some(file) = rendered.file() else { return };
-        let parsed = texts
-            .iter()
-            .flat_map(|text| [Format::Toml, Format::Json, Format::Text].map(|format| codec::parse(format, text)));
+        let parsed = texts.iter().flat_map(|text| {
+            [Format::Toml, Format::Json, Format::Yaml, Format::Text].map(|format| codec::parse(format, text))
+        });
         let written: BTreeSet<_> = parsed.flatten().flat_map(|tree| values(&tree)).collect();
         let invented: Vec<_> = values(&file.tree).difference(&written).cloned().collect();
         assert!(invented.is_empty(), "nobody wrote {invented:?}");

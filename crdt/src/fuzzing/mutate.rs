@@ -67,6 +67,17 @@ const TOKENS: &[&[u8]] = &[
     b"name = \"a\"\n",
     b"\"id\": 1",
     b"a.b.c",
+    b"- ",
+    b": ",
+    b"? ",
+    b"\n  ",
+    b"\n- a: 1\n  b: |+\n    x\n\n",
+    b"\n# c\n\n",
+    b"---\n",
+    b"\n...\n",
+    b"&a ",
+    b"!t ",
+    b">-\n  x\n",
 ];
 /// How often a piece is repeated at most: deep and long inputs, within a moment.
 const REPEATS: usize = 200;

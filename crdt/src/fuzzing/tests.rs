@@ -29,6 +29,11 @@ fn json() {
 }
 
 #[test]
+fn yaml() {
+    check(with_corpus("yaml"), 192, fuzzing::yaml);
+}
+
+#[test]
 fn text() {
     check(with_corpus("text"), 128, fuzzing::text);
 }

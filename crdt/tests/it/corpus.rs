@@ -50,6 +50,11 @@ fn json_files_are_byte_identical_elsewhere() {
 }
 
 #[test]
+fn yaml_files_are_byte_identical_elsewhere() {
+    check("yaml");
+}
+
+#[test]
 fn text_files_are_byte_identical_elsewhere() {
     check("text");
 }

@@ -6,9 +6,9 @@ use ed25519_dalek::SigningKey;
 use murmurate_crdt::clock::{Dot, VersionVector};
 use murmurate_crdt::document::Document;
 use murmurate_crdt::envelope::{Envelope, MESH_LEVEL, SIGNATURE_CONTEXT, SetMember, SignedEnvelope};
-use murmurate_crdt::id::{ActorId, DocumentId, Generation, Lane, NodeId, Writer};
+use murmurate_crdt::id::{ActorId, ChangeHash, DocumentId, Generation, Lane, NodeId, Writer};
 use murmurate_crdt::position::Position;
-use murmurate_crdt::register::{Cell, EpochId, Placement};
+use murmurate_crdt::register::{Cell, EpochId, Placement, RenamedFrom};
 use murmurate_crdt::tree::{Content, Decor, Format, Shape};
 use murmurate_crdt::wire::{Decoder, Encoder};
 
@@ -129,6 +129,13 @@ fn cells() -> Vec<(&'static str, Cell)> {
         ("flag", Cell::Flag(true)),
         ("container-tombstone", Cell::Tombstone { container: true }),
         ("implied", Cell::Implied),
+        (
+            "renamed-from",
+            Cell::RenamedFrom(RenamedFrom {
+                document: DocumentId::new("web/é.toml").unwrap(),
+                heads: vec![ChangeHash([7; 32])],
+            }),
+        ),
     ]
 }
 

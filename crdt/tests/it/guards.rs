@@ -135,7 +135,7 @@ proptest! {
         let _ = VersionVector::decode(&mut Decoder::new(&bytes));
         let _ = Position::decode(&mut Decoder::new(&bytes));
         let _ = Document::load(DocumentId::new("f/x").unwrap(), &bytes);
-        for format in [Format::Toml, Format::Json, Format::Text, Format::Binary] {
+        for format in [Format::Toml, Format::Json, Format::Yaml, Format::Text, Format::Binary] {
             if let Ok(tree) = codec::parse(format, &bytes) {
                 prop_assert_eq!(codec::print(&tree), bytes.clone());
             }
@@ -154,9 +154,9 @@ proptest! {
     }
 
     #[test]
-    fn a_mutated_file_is_taken_or_refused(mutations in mutations(), format in 0usize..3) {
-        let name = ["f/a.toml", "f/a.json", "f/a.conf"][format];
-        let mut bytes = [APP, "{\"a\": [1, {\"b\": null}], // c\n\"d\": \"e\"}\n", "a b\n\n[c]\n"][format].as_bytes().to_vec();
+    fn a_mutated_file_is_taken_or_refused(mutations in mutations(), format in 0usize..4) {
+        let name = ["f/a.toml", "f/a.json", "f/a.conf", "f/a.yaml"][format];
+        let mut bytes = [APP, "{\"a\": [1, {\"b\": null}], // c\n\"d\": \"e\"}\n", "a b\n\n[c]\n", "a: 1 # b\nc:\n  - d: |\n      e\n    f: [g]\n---\nh: i\n"][format].as_bytes().to_vec();
         mutate(&mut bytes, &mutations);
         let mut replica = Replica::new(0, name);
         match replica.save(&bytes) {

@@ -275,13 +275,13 @@ impl Mesh {
         self.write(Method::PUT, "/v1/value", &[("address", address)], value).await
     }
 
-    /// Writes a key as somebody who had seen the document at `base` (see [`Entry::heads`]): a value that another wrote since
+    /// Writes a key as somebody who had seen the document in the state `at` (see [`Entry::heads`]): a value that another wrote since
     /// isn't written over, but becomes a conflict.
     ///
     /// # Errors
-    /// See [`Self::put`]; when this host doesn't know the base.
-    pub async fn put_at(&self, address: &str, base: &str, value: &PutValue) -> Result<PutResult, ApiError> {
-        self.write(Method::PUT, "/v1/value", &[("address", address), ("base", base)], value).await
+    /// See [`Self::put`]; when this host doesn't know that state.
+    pub async fn put_at(&self, address: &str, at: &str, value: &PutValue) -> Result<PutResult, ApiError> {
+        self.write(Method::PUT, "/v1/value", &[("address", address), ("at", at)], value).await
     }
 
     /// Deletes a key or a whole document; durable on this host when it returns.
@@ -313,7 +313,7 @@ impl Mesh {
     /// Writes a whole document as `options` say, or only says what that would do; durable on this host when it returns.
     ///
     /// # Errors
-    /// See [`Self::write_file`]; when this host doesn't know the base, or there is a file where none may be.
+    /// See [`Self::write_file`]; when this host doesn't know that state, or there is a file where none may be.
     pub async fn write_file_with(
         &self,
         doc: &str,
@@ -321,7 +321,7 @@ impl Mesh {
         options: &WriteOptions,
     ) -> Result<PutResult, ApiError> {
         let mut parameters = vec![("doc", doc)];
-        parameters.extend(options.base.as_deref().map(|base| ("base", base)));
+        parameters.extend(options.at.as_deref().map(|at| ("at", at)));
         let executable = options.executable.map(|executable| if executable { "true" } else { "false" });
         parameters.extend(executable.map(|executable| ("executable", executable)));
         parameters.extend(options.dry_run.then_some(("dry_run", "true")));

@@ -21,11 +21,11 @@ impl WholeDocument {
                 "put any of its keys, which brings them together; then edit it",
             )),
             Ok(file) => {
-                let options = WriteOptions { base: Some(file.heads), ..WriteOptions::default() };
+                let options = WriteOptions { at: Some(file.heads), ..WriteOptions::default() };
                 Ok(Self { address, text: file.bytes, options })
             }
             Err(error) if error.code == ErrorCode::NotFound => {
-                let options = WriteOptions { base: Some(String::new()), ..WriteOptions::default() };
+                let options = WriteOptions { at: Some(String::new()), ..WriteOptions::default() };
                 Ok(Self { address, text: Vec::new(), options })
             }
             Err(error) => Err(error),

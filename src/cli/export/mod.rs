@@ -190,7 +190,7 @@ mod tests {
             bytes: bytes.to_vec(),
         };
         let time = Some(crate::cli::testing::ago(9));
-        (Document { doc, format, keys: 1, bytes: bytes.len() as u64, conflicts: 0, time }, file)
+        (Document { doc, format, keys: 1, bytes: bytes.len() as u64, conflicts: 0, time, renamed_from: None }, file)
     }
 
     #[test]

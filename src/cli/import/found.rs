@@ -58,7 +58,8 @@ mod tests {
 
     #[test]
     fn paths_stay_in_their_folder() {
-        let rows: [(&str, usize, Option<&str>, Result<&str, &str>); 11] = [
+        type Row = (&'static str, usize, Option<&'static str>, Result<&'static str, &'static str>);
+        let rows: [Row; 11] = [
             ("web/app.toml", 0, None, Ok("web/app.toml")),
             ("./web/app.toml", 0, None, Ok("web/app.toml")),
             ("app.toml", 0, Some("web"), Ok("web/app.toml")),

@@ -183,8 +183,8 @@ impl Import {
             ));
         }
         let outcome = if present.is_some() { Outcome::Changed } else { Outcome::Created };
-        let base = Some(present.map(|file| file.heads).unwrap_or_default());
-        let options = WriteOptions { base, executable: Some(executable), dry_run: self.dry_run };
+        let at = Some(present.map(|file| file.heads).unwrap_or_default());
+        let options = WriteOptions { at, executable: Some(executable), dry_run: self.dry_run };
         mesh.write_file_with(&address, bytes, &options).await?;
         Ok(outcome)
     }

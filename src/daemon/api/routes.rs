@@ -216,16 +216,16 @@ async fn get_value(State(api): State<Api>, Parameters(Address { address }): Para
 #[serde(deny_unknown_fields)]
 struct PutAddress {
     address: String,
-    base: Option<String>,
+    at: Option<String>,
 }
 
 async fn put_value(
     State(api): State<Api>,
     Extension(caller): Extension<Caller>,
-    Parameters(PutAddress { address, base }): Parameters<PutAddress>,
+    Parameters(PutAddress { address, at }): Parameters<PutAddress>,
     Document(PutValue { value, kind, expect }): Document<PutValue>,
 ) -> Result<PutResult> {
-    Ok(Answer(api.core.ask(|reply| Request::Put { address, value, kind, expect, base, caller, reply }).await?))
+    Ok(Answer(api.core.ask(|reply| Request::Put { address, value, kind, expect, at, caller, reply }).await?))
 }
 
 async fn delete(
@@ -273,7 +273,7 @@ fn file_headers(file: &File) -> std::result::Result<HeaderMap, ApiError> {
 #[serde(deny_unknown_fields)]
 struct Write {
     doc: String,
-    base: Option<String>,
+    at: Option<String>,
     executable: Option<bool>,
     #[serde(default)]
     dry_run: bool,
@@ -282,11 +282,11 @@ struct Write {
 async fn write_file(
     State(api): State<Api>,
     Extension(caller): Extension<Caller>,
-    Parameters(Write { doc, base, executable, dry_run }): Parameters<Write>,
+    Parameters(Write { doc, at, executable, dry_run }): Parameters<Write>,
     Raw(bytes): Raw,
 ) -> Result<PutResult> {
     let bytes = bytes.to_vec();
-    let options = WriteOptions { base, executable, dry_run };
+    let options = WriteOptions { at, executable, dry_run };
     Ok(Answer(api.core.ask(|reply| Request::WriteFile { doc, bytes, options, caller, reply }).await?))
 }
 

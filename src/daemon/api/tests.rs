@@ -162,8 +162,15 @@ fn answer(request: Request) {
         Request::Documents { prefix, after, reply } => {
             let format = "toml".into();
             let next = after.is_none().then(|| "second page".to_owned());
-            let document =
-                Document { doc: after.unwrap_or(prefix), format, keys: 1, bytes: 2, conflicts: 0, time: None };
+            let document = Document {
+                doc: after.unwrap_or(prefix),
+                format,
+                keys: 1,
+                bytes: 2,
+                conflicts: 0,
+                time: None,
+                renamed_from: None,
+            };
             drop(reply.send(Ok(Documents { v: V1, documents: vec![document], next })));
         }
         Request::Keys { prefix, after, reply } => {
@@ -173,8 +180,8 @@ fn answer(request: Request) {
             drop(reply.send(Ok(Keys { v: V1, entries: vec![key], next })));
         }
         Request::Get { address, reply } => drop(reply.send(Ok(entry(&address)))),
-        Request::Put { address, value, kind, expect, base, caller, reply } => {
-            let version = format!("{value} {kind:?} {expect:?} {base:?} {}", text_of(&caller));
+        Request::Put { address, value, kind, expect, at, caller, reply } => {
+            let version = format!("{value} {kind:?} {expect:?} {at:?} {}", text_of(&caller));
             drop(reply.send(Ok(PutResult::new(address, String::new(), version, true))));
         }
         Request::Delete { address, caller, reply } => {
@@ -187,8 +194,8 @@ fn answer(request: Request) {
             drop(reply.send(Ok(File { doc, format, version, heads, executable: true, conflicts: 2, bytes })));
         }
         Request::WriteFile { doc, bytes, options, caller, reply } => {
-            let WriteOptions { base, executable, dry_run } = options;
-            let version = format!("{} {base:?} {executable:?} {dry_run} {}", bytes.len(), text_of(&caller));
+            let WriteOptions { at, executable, dry_run } = options;
+            let version = format!("{} {at:?} {executable:?} {dry_run} {}", bytes.len(), text_of(&caller));
             drop(reply.send(Ok(PutResult::new(doc, String::new(), version, false))));
         }
         Request::Conflicts { prefix, reply } => {
@@ -318,7 +325,7 @@ async fn every_operation_goes_through_and_back() {
     assert_eq!(file.heads, "aa.0:1+bb.0:1");
     let big = vec![b'x'; 5 << 20];
     assert_eq!(mesh.write_file("web/x", big).await.unwrap().version, format!("{} None None false {me}", 5 << 20));
-    let options = WriteOptions { base: Some(file.heads), executable: Some(false), dry_run: true };
+    let options = WriteOptions { at: Some(file.heads), executable: Some(false), dry_run: true };
     let written = mesh.write_file_with("web/x", "y", &options).await.unwrap();
     assert_eq!(written.version, format!("1 Some(\"aa.0:1+bb.0:1\") Some(false) true {me}"));
     let diff = mesh.diff("web/x", &DiffPoint::Now, &DiffPoint::At("aa.0:1".into())).await.unwrap();

@@ -264,12 +264,12 @@ impl Folder {
     /// How a file stands.
     pub(crate) fn state_of(&self, path: &str) -> FileState {
         let slot = self.slots.get(path);
-        if slot.is_some_and(|slot| slot.held.is_some()) {
+        if self.skipped.contains_key(path) {
+            FileState::Skipped
+        } else if slot.is_some_and(|slot| slot.held.is_some()) {
             FileState::Held
         } else if slot.is_some_and(|slot| slot.refused.is_some()) {
             FileState::KeptBack
-        } else if self.skipped.contains_key(path) {
-            FileState::Skipped
         } else if self.deletes_held.0.contains(path) {
             FileState::DeleteHeld
         } else if slot.is_some_and(|slot| slot.failed.is_some()) {

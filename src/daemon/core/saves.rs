@@ -7,6 +7,7 @@ use bytes::Bytes;
 use murmurate_client::types::HeldReason;
 use murmurate_crdt::edit::{EditError, Editor};
 use murmurate_crdt::id::{DocumentId, Lane};
+use murmurate_crdt::register::RenamedFrom;
 use murmurate_crdt::render::Rendered;
 
 use super::Core;
@@ -14,7 +15,7 @@ use super::checks::Weight;
 use super::commits::{Item, StateEntry, Then};
 use super::folders::{Base, Held, LateCopy, folder_state, slot_state};
 use crate::daemon::checks::CheckFailure;
-use crate::daemon::files::{ContentHash, FileCommand, FileEvent, Receipt, SaveKind, keep_aside};
+use crate::daemon::files::{ContentHash, FileCommand, FileEvent, PATTERNS, Receipt, SaveKind, keep_aside};
 
 /// A file that was saved.
 pub(super) struct Save {
@@ -22,6 +23,8 @@ pub(super) struct Save {
     pub(super) bytes: Bytes,
     pub(super) hash: ContentHash,
     pub(super) executable: bool,
+    /// The document that it goes on from, under another name.
+    pub(super) renamed_from: Option<RenamedFrom>,
     /// This host's checks take it.
     pub(super) is_checked: bool,
     /// While it waits for them; only kept.
@@ -62,6 +65,7 @@ impl Trouble {
 impl Core {
     /// Starts watching a folder.
     pub(super) async fn watch_folder(&mut self, name: &str) {
+        let patterns = self.patterns_of(name);
         let Some(folder) = self.folders.kept.get(name) else { return };
         let command = FileCommand::AddFolder {
             folder: name.into(),
@@ -69,18 +73,32 @@ impl Core {
             known: folder.known(),
             recent: folder.recent(),
             joining: folder.joining,
+            patterns,
         };
         self.files.push(command);
+    }
+
+    /// What the mesh's folder has for patterns of files that are left alone.
+    fn patterns_of(&mut self, folder: &str) -> Option<Bytes> {
+        let document = DocumentId::new(&format!("{folder}/{PATTERNS}")).ok()?;
+        if !self.durable.contains_key(&document) {
+            return None;
+        }
+        let rendered = self.documents.get(&document).ok()?.rendered();
+        rendered.file().map(|file| file.bytes.clone().into())
     }
 
     pub(super) async fn take_file_event(&mut self, event: FileEvent) {
         match event {
             FileEvent::Saved { folder, path, bytes, hash, executable, kind } => {
                 let Ok(document) = DocumentId::new(&format!("{folder}/{path}")) else { return };
-                let save =
-                    Save { document: document.clone(), bytes, hash, executable, is_checked: false, _weight: None };
-                let saves = self.in_turn(save, kind);
-                self.take_saves(&document, saves).await;
+                let from = if let SaveKind::Renamed { from } = &kind { Some(from.clone()) } else { None };
+                let renamed_from = from.as_ref().and_then(|from| self.renamed_from(&folder, from));
+                let save = Save { document, bytes, hash, executable, renamed_from, is_checked: false, _weight: None };
+                self.take_new_save(save, kind).await;
+                if let Some(from) = from {
+                    self.take_delete(&folder, &from).await;
+                }
             }
             FileEvent::Replaced { folder, path, hash } => self.take_replaced(&folder, &path, hash),
             FileEvent::Deleted { folder, path } => self.take_delete(&folder, &path).await,
@@ -189,6 +207,12 @@ impl Core {
         self.commits.push(Item { states, urgent: true, ..Item::default() });
     }
 
+    async fn take_new_save(&mut self, save: Save, kind: SaveKind) {
+        let document = save.document.clone();
+        let saves = self.in_turn(save, kind);
+        self.take_saves(&document, saves).await;
+    }
+
     /// Takes in saves of one file, up to one that must be checked first: those after it wait for it.
     pub(super) async fn take_saves(&mut self, document: &DocumentId, mut saves: VecDeque<(Save, SaveKind)>) {
         loop {
@@ -200,10 +224,17 @@ impl Core {
 
     async fn take_save(&mut self, save: Save, kind: SaveKind) {
         match kind {
-            SaveKind::Edit => self.take_edit(save).await,
+            SaveKind::Edit | SaveKind::Renamed { .. } => self.take_edit(save).await,
             SaveKind::Late { replaced, receipt } => self.take_late(save, replaced, receipt).await,
             SaveKind::Joining => self.take_joining(save).await,
         }
+    }
+
+    /// What a file that was there under another name goes on from.
+    fn renamed_from(&self, folder: &str, from: &str) -> Option<RenamedFrom> {
+        let document = DocumentId::new(&format!("{folder}/{from}")).ok()?;
+        let base = &self.folders.kept.get(folder)?.slots.get(from)?.base;
+        base.hash.is_some().then(|| RenamedFrom { heads: base.heads.clone(), document })
     }
 
     async fn take_edit(&mut self, save: Save) {
@@ -307,7 +338,8 @@ impl Core {
         let Ok(loaded) = self.documents.get_for_change(&save.document) else {
             return self.hold(&save, &base, Trouble::new(HeldReason::Document, "the document is frozen"), late);
         };
-        let taken = loaded.document.take_file(&seen, &save.bytes, save.executable, Lane::FILE, &editor);
+        let from = save.renamed_from.as_ref();
+        let taken = loaded.document.take_renamed_file(&seen, &save.bytes, save.executable, from, Lane::FILE, &editor);
         let written = match taken {
             Ok(written) => written,
             Err(error) => {

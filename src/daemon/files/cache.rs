@@ -51,6 +51,15 @@ pub(crate) fn is_cut_off(bytes: &[u8], base: &[u8]) -> bool {
     bytes.is_empty() || (bytes.len() < base.len() && base.starts_with(bytes))
 }
 
+/// Whether `bytes` are `base` with whole lines added at its end.
+pub(crate) fn is_grown(bytes: &[u8], base: &[u8]) -> bool {
+    bytes.len() > base.len()
+        && bytes.starts_with(base)
+        && !base.is_empty()
+        && base.ends_with(b"\n")
+        && bytes.ends_with(b"\n")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use super::deletes::RecentDeletes;
 use super::filesystem::Stamp;
-use super::limits::{ABSENCE, BUSY_AFTER, CLOCK_TICK, CUT_OFF_HOLD, FILES_PER_FOLDER, QUIET};
+use super::limits::{ABSENCE, BUSY_AFTER, CLOCK_TICK, CUT_OFF_HOLD, FILES_PER_FOLDER, OPEN_HOLD, QUIET};
 use super::message::{ContentHash, HeldReason, KnownFile};
 use super::names;
 
@@ -54,6 +54,10 @@ pub(crate) struct Read {
     pub stable: bool,
     /// It is empty, or begins like the last known content and ends early.
     pub cut_off: bool,
+    /// It is the last known content with whole lines added at the end: as good as a save, even while it is open.
+    pub grown: bool,
+    /// Somebody has it open for writing.
+    pub open: bool,
     /// By the wall clock it changed more than [`CLOCK_TICK`] ago: its stamp can be trusted.
     pub old: bool,
 }
@@ -71,6 +75,8 @@ pub(crate) enum Decision {
     Saved {
         /// It was there when the folder joined.
         joining: bool,
+        /// Nothing was known of it before.
+        is_new: bool,
     },
 }
 
@@ -115,7 +121,19 @@ struct Tracked {
     stamp: Option<Stamp>,
     joining: bool,
     generation: u64,
+    writer: Writer,
     state: State,
+}
+
+/// What the hints tell of who writes to a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Writer {
+    /// Nothing since it changed.
+    Unknown,
+    /// It was written to then, and not closed since.
+    Open(Duration),
+    /// It was closed after it was written to, or came whole.
+    Done,
 }
 
 /// Deletes that count, and those that wait.
@@ -133,6 +151,8 @@ pub(crate) struct Engine {
     files: BTreeMap<String, Tracked>,
     timers: BTreeSet<(Duration, String)>,
     recent_deletes: RecentDeletes,
+    /// Files that are left alone for now, as they were known.
+    set_aside: BTreeMap<String, KnownFile>,
     held_reason: Option<HeldReason>,
     held_changed: bool,
 }
@@ -208,6 +228,11 @@ impl Engine {
         stamp: Option<Stamp>,
     ) -> bool {
         let Some(file) = self.track(path, disk_path) else { return false };
+        match hint {
+            Hint::Done => file.writer = Writer::Done,
+            Hint::Changed => file.writer = Writer::Open(now),
+            Hint::Touched => {}
+        }
         let quiet_at = match (hint, &file.state) {
             (Hint::Done, _) => now,
             (Hint::Touched, State::Due { at, held: None, .. }) => *at,
@@ -228,6 +253,9 @@ impl Engine {
             State::Missing { .. } | State::Held(_) => true,
         };
         if changed {
+            if file.writer == Writer::Done {
+                file.writer = Writer::Unknown;
+            }
             let (at, quiet) = if sighting.at_rest { (now, None) } else { (now + QUIET, Some(sighting.stamp)) };
             self.set_due(now, path, at, quiet);
         }
@@ -274,6 +302,9 @@ impl Engine {
             self.settle(now, path, read);
             return Decision::Known;
         }
+        if !read.grown && (read.open || file.is_open(now)) {
+            return self.wait_for_writer(now, path, read, since);
+        }
         if read.cut_off {
             let until = held.filter(|(hash, _)| *hash == read.file.hash).map_or(now + CUT_OFF_HOLD, |(_, until)| until);
             if now < until {
@@ -284,10 +315,15 @@ impl Engine {
                 return Decision::Later;
             }
         }
-        file.known = Some(read.file);
+        let is_new = file.known.replace(read.file).is_none();
         let joining = std::mem::take(&mut file.joining);
         self.settle(now, path, read);
-        Decision::Saved { joining }
+        Decision::Saved { joining, is_new }
+    }
+
+    /// Whether nothing tells that the file's writer is done: then it is worth looking who has it open.
+    pub(crate) fn may_be_open(&self, path: &str) -> bool {
+        self.files.get(path).is_none_or(|file| file.writer != Writer::Done)
     }
 
     /// A file can't be read and is left alone until it changes; `stamp` is its state, if that is known.
@@ -305,6 +341,7 @@ impl Engine {
         // The next look reads it: what is there may already be the next edit.
         file.stamp = None;
         file.joining = false;
+        file.writer = Writer::Done;
         self.set_state(path, State::Settled { check_again_at: None });
     }
 
@@ -313,12 +350,36 @@ impl Engine {
         self.forget(path);
     }
 
+    /// The other files that were known with this content, those with this inode first: one of them may have been renamed.
+    pub(crate) fn same_content(&self, path: &str, hash: ContentHash, inode: (u64, u64)) -> Vec<String> {
+        let is_same = |file: &Tracked| file.known.is_some_and(|known| known.hash == hash);
+        let mut same: Vec<(&String, &Tracked)> =
+            self.files.iter().filter(|(other, file)| *other != path && is_same(file)).collect();
+        same.sort_by_key(|(_, file)| file.stamp.map(|stamp| stamp.inode) != Some(inode));
+        same.into_iter().map(|(path, _)| path.clone()).collect()
+    }
+
     /// A missing file is still missing, and so is its directory, if `directory_gone`.
     pub(crate) fn still_absent(&mut self, path: &str, directory_gone: bool) {
         if let Some(file) = self.files.get_mut(path)
             && let State::Missing { directory_gone: gone, .. } = &mut file.state
         {
             *gone = directory_gone;
+        }
+    }
+
+    /// The file is left alone from now on.
+    pub(crate) fn set_aside(&mut self, path: &str) {
+        if let Some(known) = self.known(path) {
+            self.set_aside.insert(path.to_owned(), known);
+        }
+        self.forget(path);
+    }
+
+    /// The file isn't left alone any more: the next listing tells whether it is there, and a read what was done to it.
+    pub(crate) fn take_back(&mut self, path: &str) {
+        if let Some(known) = self.set_aside.remove(path) {
+            self.files.entry(path.to_owned()).or_insert_with(|| Tracked::new(path.to_owned(), Some(known)));
         }
     }
 
@@ -412,6 +473,21 @@ impl Engine {
         if busy && !told { Decision::Busy } else { Decision::Later }
     }
 
+    /// Somebody has the file open, and may be in the middle of it: closing it ends the wait, and so does a long pause,
+    /// unless it is seen to be open.
+    fn wait_for_writer(&mut self, now: Duration, path: &str, read: Read, since: Duration) -> Decision {
+        let Some(file) = self.files.get(path) else { return Decision::Known };
+        let told = matches!(file.state, State::Due { busy: true, .. });
+        let busy = now.saturating_sub(since) >= BUSY_AFTER;
+        let again = now + CUT_OFF_HOLD;
+        let at = match file.writer {
+            Writer::Open(written) if !read.open => again.min(written + OPEN_HOLD),
+            _ => again,
+        };
+        self.set_state(path, State::Due { at, since, quiet: Some(read.stamp), held: None, busy });
+        if busy && !told { Decision::Busy } else { Decision::Later }
+    }
+
     /// The file is at rest. A fresh stamp may hide a second write within one tick of the file system's clock.
     fn settle(&mut self, now: Duration, path: &str, read: Read) {
         let Some(file) = self.files.get_mut(path) else { return };
@@ -442,7 +518,11 @@ impl Engine {
 impl Tracked {
     fn new(disk_path: String, known: Option<KnownFile>) -> Self {
         let state = State::Settled { check_again_at: None };
-        Self { disk_path, known, stamp: None, joining: false, generation: 0, state }
+        Self { disk_path, known, stamp: None, joining: false, generation: 0, writer: Writer::Unknown, state }
+    }
+
+    fn is_open(&self, now: Duration) -> bool {
+        matches!(self.writer, Writer::Open(written) if now < written + OPEN_HOLD)
     }
 }
 

@@ -33,15 +33,22 @@ enum Does {
 
 use Does::{Hint as Hints, Nothing, Reads, ReadsCut, ReadsMoving, Sees};
 
-const SAVED: Decision = Decision::Saved { joining: false };
+const SAVED: Decision = Decision::Saved { joining: false, is_new: false };
 
 /// Runs a script of (time in ms, what happens) for one file that is known to hold "old", written at time 0.
 fn check(script: &[(u64, Does)]) {
     let mut engine = Engine::new(BTreeMap::from([("a".to_owned(), file("old"))]));
     let sighting = |at, at_rest| Sighting { stamp: stamp(at), at_rest, joining: false, generation: 1 };
     engine.sighted(Duration::ZERO, "a", "a", sighting(0, true));
-    let read =
-        |at, content, stable, cut_off| Read { stamp: stamp(at), file: file(content), stable, cut_off, old: true };
+    let read = |at, content, stable, cut_off| Read {
+        stamp: stamp(at),
+        file: file(content),
+        stable,
+        cut_off,
+        grown: false,
+        open: false,
+        old: true,
+    };
     assert_eq!(engine.read(Duration::ZERO, "a", read(0, "old", true, false)), Decision::Known);
     for (index, (at, does)) in script.iter().enumerate() {
         let now = ms(*at);
@@ -66,11 +73,11 @@ fn a_file_is_read_when_its_writer_is_done() {
     let (done, changed, touched) = (Hints(Hint::Done), Hints(Hint::Changed), Hints(Hint::Touched));
     // Closed: at once.
     check(&[(10, done), (10, Reads(10, "new", SAVED)), (400, Nothing)]);
-    // Written to: after 300 ms of quiet.
-    check(&[(10, changed), (309, Nothing), (310, Reads(10, "new", SAVED))]);
-    check(&[(10, changed), (200, changed), (499, Nothing), (500, Reads(200, "new", SAVED))]);
+    // Written to, and closed.
     check(&[(10, changed), (200, done), (200, Reads(200, "new", SAVED))]);
-    check(&[(10, done), (10, changed), (10, Nothing), (310, Reads(10, "new", SAVED))]);
+    check(&[(10, done), (10, changed), (309, Nothing), (310, Reads(10, "new", Decision::Later)), (400, Nothing)]);
+    // Maybe written to: after 300 ms of quiet.
+    check(&[(10, touched), (309, Nothing), (310, Reads(10, "new", SAVED))]);
     // A change of mode doesn't delay what is planned.
     check(&[(10, done), (10, touched), (10, Reads(10, "new", SAVED))]);
     check(&[(10, touched), (309, Nothing), (310, Reads(10, "old", Decision::Known))]);
@@ -78,6 +85,45 @@ fn a_file_is_read_when_its_writer_is_done() {
     check(&[(10, Sees(0, true)), (10, Nothing)]);
     check(&[(10, Sees(5, true)), (10, Reads(5, "new", SAVED))]);
     check(&[(10, Sees(5, false)), (309, Nothing), (310, Reads(5, "new", SAVED))]);
+}
+
+#[test]
+fn a_file_that_was_written_to_and_not_closed_is_waited_for() {
+    let changed = Hints(Hint::Changed);
+    let mut script = vec![(10, changed)];
+    for at in (310..15_000).step_by(2000) {
+        let decision = if at == 10_310 { Decision::Busy } else { Decision::Later };
+        script.extend([(at - 1, Nothing), (at, Reads(10, "new", decision))]);
+    }
+    let closed = [(14_500, Hints(Hint::Done)), (14_500, Reads(10, "new", SAVED))];
+    let never_closed = [(15_009, Nothing), (15_010, Reads(10, "new", SAVED))];
+    check(&[&script[..], &closed].concat());
+    check(&[&script[..], &never_closed].concat());
+    // With each write it begins anew.
+    check(&[
+        (10, changed),
+        (310, Reads(10, "half", Decision::Later)),
+        (2000, changed),
+        (2300, Reads(2000, "more", Decision::Later)),
+        (4300, Reads(2000, "more", Decision::Later)),
+        (4300, Hints(Hint::Done)),
+        (4300, Reads(2000, "more", SAVED)),
+    ]);
+}
+
+#[test]
+fn a_file_that_is_seen_to_be_open_is_waited_for_without_end_unless_it_only_grew() {
+    let mut engine = Engine::new(BTreeMap::from([("a".to_owned(), file("old"))]));
+    let read =
+        Read { stamp: stamp(1), file: file("new"), stable: true, cut_off: false, grown: false, open: true, old: true };
+    engine.hint(ms(0), "a", "a", Hint::Touched, None);
+    for round in 0..100 {
+        let now = ms(300 + 2000 * round);
+        assert_eq!(engine.due(now, 9), ["a"], "{round}");
+        let decision = if round == 5 { Decision::Busy } else { Decision::Later };
+        assert_eq!(engine.read(now, "a", read), decision, "{round}");
+    }
+    assert_eq!(engine.read(ms(300_000), "a", Read { grown: true, ..read }), SAVED);
 }
 
 #[test]
@@ -150,7 +196,15 @@ fn content_that_looks_cut_off_is_held_for_two_seconds() {
 #[test]
 fn own_writes_are_known_by_their_hash_and_edits_by_theirs() {
     let mut engine = Engine::default();
-    let read = |content: &str| Read { stamp: stamp(1), file: file(content), stable: true, cut_off: false, old: true };
+    let read = |content: &str| Read {
+        stamp: stamp(1),
+        file: file(content),
+        stable: true,
+        cut_off: false,
+        grown: false,
+        open: false,
+        old: true,
+    };
     engine.wrote("a", "a", file("ours"));
     for (content, expected) in
         [("ours", Decision::Known), ("theirs", SAVED), ("theirs", Decision::Known), ("ours", SAVED)]
@@ -166,9 +220,17 @@ fn own_writes_are_known_by_their_hash_and_edits_by_theirs() {
 #[test]
 fn a_fresh_stamp_is_checked_once_more() {
     let mut engine = Engine::default();
-    let fresh = Read { stamp: stamp(1), file: file("new"), stable: true, cut_off: false, old: false };
+    let fresh = Read {
+        stamp: stamp(1),
+        file: file("new"),
+        stable: true,
+        cut_off: false,
+        grown: false,
+        open: false,
+        old: false,
+    };
     engine.hint(ms(0), "a", "a", Hint::Done, None);
-    assert_eq!(engine.read(ms(0), "a", fresh), SAVED);
+    assert_eq!(engine.read(ms(0), "a", fresh), Decision::Saved { joining: false, is_new: true });
     assert_eq!((engine.rest("a"), engine.next_timer()), (Rest::Resting, Some(ms(2000))));
     assert_eq!(engine.due(ms(2000), 9), ["a"]);
     assert_eq!(engine.read(ms(2000), "a", Read { file: file("same tick"), ..fresh }), SAVED);
@@ -178,14 +240,15 @@ fn a_fresh_stamp_is_checked_once_more() {
 #[test]
 fn only_files_that_were_there_at_joining_are_reported_so() {
     let mut engine = Engine::new(BTreeMap::from([("known".to_owned(), file("old"))]));
-    let read = Read { stamp: stamp(1), file: file("new"), stable: true, cut_off: false, old: true };
+    let read =
+        Read { stamp: stamp(1), file: file("new"), stable: true, cut_off: false, grown: false, open: false, old: true };
     for path in ["known", "found"] {
         let sighting = Sighting { stamp: stamp(1), at_rest: true, joining: true, generation: 1 };
         engine.sighted(ms(0), path, path, sighting);
     }
     engine.hint(ms(0), "made later", "made later", Hint::Done, None);
     for (path, joining) in [("known", false), ("found", true), ("made later", false)] {
-        assert_eq!(engine.read(ms(0), path, read), Decision::Saved { joining }, "{path}");
+        assert_eq!(engine.read(ms(0), path, read), Decision::Saved { joining, is_new: path != "known" }, "{path}");
     }
 }
 
@@ -254,7 +317,8 @@ fn held_deletes_end_when_the_files_come_back() {
         engine.hint(ms(3000), &path, &path, Hint::Done, None);
     }
     assert_eq!(engine.judge_deletes(ms(3000)), Judgement { deleted: vec![], held: Some((vec![], HeldReason::Many)) });
-    let read = Read { stamp: stamp(1), file: file("old"), stable: true, cut_off: false, old: true };
+    let read =
+        Read { stamp: stamp(1), file: file("old"), stable: true, cut_off: false, grown: false, open: false, old: true };
     assert_eq!(engine.read(ms(3000), "000", read), Decision::Known);
 }
 

@@ -3,6 +3,7 @@
 //! Paths are relative to the folder's root, `/`-separated UTF-8. Directories on the way may be symlinks as long as they
 //! stay inside the root, whatever is swapped meanwhile; the last part is never followed, except where said.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 use std::path::Path;
@@ -106,6 +107,11 @@ pub trait Directory: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// When it isn't a regular file, is longer than `at_most` bytes or leads out of the root.
     fn read(&self, path: &str, at_most: usize) -> Result<Content, FileError>;
+
+    /// The files below the root that somebody has open for writing, as far as that can be seen.
+    fn open_for_writing(&self) -> BTreeSet<String> {
+        BTreeSet::new()
+    }
 
     /// Makes a new file with these bytes, synced to disk. With `like`, it gets the mode without setuid, owner, group and
     /// extended attributes of that file; else those of any new file. Execute bits are as said.

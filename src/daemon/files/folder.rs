@@ -16,12 +16,13 @@ use bytes::Bytes;
 
 use super::cache::Cache;
 use super::engine::{Engine, Hint, Judgement};
-use super::filesystem::{Directory, FileSystem};
+use super::filesystem::{Directory, FileSystem, Kind};
+use super::ignore::{Ignore, PATTERNS};
 use super::limits::{POLL, RESCAN};
 use super::message::{ContentHash, FileEvent, FolderTrouble, KnownFile, Receipt, SkipReason, Ticket, WriteFailure};
 use super::names;
 use super::staging::Staging;
-use super::walk::Walk;
+use super::walk::{Walk, normal};
 use super::watcher::Watch;
 use super::writing::{Pending, Task};
 
@@ -33,6 +34,7 @@ pub(crate) struct Setup {
     pub known: BTreeMap<String, KnownFile>,
     pub recent: BTreeSet<ContentHash>,
     pub joining: bool,
+    pub patterns: Option<Bytes>,
 }
 
 /// What a folder is told.
@@ -73,6 +75,9 @@ pub(crate) struct Folder {
     pub(super) stopped: Option<FolderTrouble>,
     pub(super) joining: bool,
     pub(super) engine: Engine,
+    pub(super) ignore: Ignore,
+    /// The mesh's, until the folder has its own.
+    pub(super) first_patterns: Option<Bytes>,
     pub(super) cache: Cache,
     pub(super) staging: Staging,
     pub(super) recent: BTreeSet<ContentHash>,
@@ -87,8 +92,13 @@ pub(crate) struct Folder {
     /// Documents that are symlinks: no event names them when their target changes.
     pub(super) links: BTreeMap<String, String>,
     pub(super) skipped: BTreeMap<String, (SkipReason, u64)>,
+    /// The file system doesn't tell upper from lower case.
+    pub(super) folds_case: bool,
+    /// What was open for writing, and when that was looked up.
+    pub(super) open_files: Option<(Duration, BTreeSet<String>)>,
     pub(super) polling: bool,
-    pub(super) told: BTreeSet<&'static str>,
+    /// Trouble that doesn't stop the folder, as it was told.
+    pub(super) told: BTreeMap<&'static str, FolderTrouble>,
     pub(super) next_scan: Duration,
     pub(super) scan_wanted: bool,
     pub(super) now: Duration,
@@ -99,7 +109,7 @@ pub(crate) struct Folder {
 impl Folder {
     /// Nothing is opened before the first step.
     pub(crate) fn new(setup: Setup, id: [u8; 16], file_system: Arc<dyn FileSystem>, watch: Arc<dyn Watch>) -> Self {
-        let Setup { name, root, known, recent, joining } = setup;
+        let Setup { name, root, known, recent, joining, patterns } = setup;
         Self {
             name,
             root,
@@ -111,6 +121,8 @@ impl Folder {
             stopped: None,
             joining,
             engine: Engine::new(known),
+            ignore: Ignore::default(),
+            first_patterns: patterns,
             cache: Cache::default(),
             staging: Staging::default(),
             recent,
@@ -122,8 +134,10 @@ impl Folder {
             spellings: BTreeMap::new(),
             links: BTreeMap::new(),
             skipped: BTreeMap::new(),
+            folds_case: false,
+            open_files: None,
             polling: false,
-            told: BTreeSet::new(),
+            told: BTreeMap::new(),
             next_scan: Duration::ZERO,
             scan_wanted: true,
             now: Duration::ZERO,
@@ -214,11 +228,26 @@ impl Folder {
             self.make_stale(parent);
             return;
         };
-        if path.is_empty() || names::has_ignored_part(path) {
+        if path.is_empty() {
+            return;
+        }
+        let found = directory.look(path).ok();
+        let is_directory = found.is_some_and(|found| found.kind == Kind::Directory);
+        if self.ignore.covers(&normal(path), is_directory) {
+            // Kubernetes swaps the symlink `..data`: no event names the files that lead through it.
+            if found.is_some_and(|found| found.kind == Kind::Link) {
+                self.make_stale(names::split(path).0.to_owned());
+                self.follow_links(directory, hint);
+            }
             return;
         }
         self.make_stale(names::split(path).0.to_owned());
         self.examine(directory, path, hint);
+        self.follow_links(directory, hint);
+    }
+
+    /// What links lead to may have changed.
+    fn follow_links(&mut self, directory: &dyn Directory, hint: Hint) {
         for (link, disk_path) in self.links.clone() {
             let stamp = directory.look_through(&disk_path).ok().map(|found| found.stamp);
             self.engine.hint(self.now, &link, &disk_path, hint, stamp);
@@ -280,14 +309,16 @@ impl Folder {
     }
 
     fn tell_deletes(&mut self, judgement: Judgement) {
-        let folder = || self.name.clone();
         for path in judgement.deleted {
             self.cache.remove(&path);
             self.links.remove(&path);
-            self.events.push(FileEvent::Deleted { folder: folder(), path });
+            if path == PATTERNS {
+                self.set_patterns(None);
+            }
+            self.events.push(FileEvent::Deleted { folder: self.name.clone(), path });
         }
         if let Some((paths, why)) = judgement.held {
-            self.events.push(FileEvent::DeletesHeld { folder: folder(), paths, why });
+            self.events.push(FileEvent::DeletesHeld { folder: self.name.clone(), paths, why });
         }
     }
 
@@ -310,12 +341,27 @@ impl Folder {
     pub(super) fn wait_for_rest(&mut self, directory: &dyn Directory, path: &str) {
         let disk_path = self.disk_path(path);
         let stamp = directory.look_through(&disk_path).ok().map(|found| found.stamp);
-        self.engine.hint(self.now, path, &disk_path, Hint::Changed, stamp);
+        self.engine.hint(self.now, path, &disk_path, Hint::Touched, stamp);
     }
 
     /// Tells of a trouble that doesn't stop the folder, once.
     pub(super) fn tell_once(&mut self, key: &'static str, why: FolderTrouble) {
-        if self.told.insert(key) {
+        if self.told.insert(key, why.clone()).as_ref() != Some(&why) {
+            self.events.push(FileEvent::FolderTrouble { folder: self.name.clone(), why });
+        }
+    }
+
+    /// A trouble that didn't stop the folder is over, if there was one.
+    pub(super) fn end_trouble(&mut self, key: &'static str) {
+        if self.told.remove(key).is_some() {
+            self.tell_recovered();
+        }
+    }
+
+    /// All trouble is over but that which doesn't stop the folder, and is still there.
+    pub(super) fn tell_recovered(&mut self) {
+        self.events.push(FileEvent::FolderRecovered { folder: self.name.clone() });
+        for why in self.told.values().cloned() {
             self.events.push(FileEvent::FolderTrouble { folder: self.name.clone(), why });
         }
     }

@@ -8,6 +8,12 @@ pub const QUIET: Duration = Duration::from_millis(300);
 /// Content that looks cut off (empty, or a prefix of what was there) is held this much longer: most truncated config
 /// files still parse, and writing the rest takes a slow writer about a second.
 pub const CUT_OFF_HOLD: Duration = Duration::from_secs(2);
+/// What somebody wrote to and didn't close is read this long after the last write at the latest, unless it can be seen that
+/// it is still open: who writes a file over without closing it (truncate(2), a database) must be heard at last. Longer
+/// than a person's patience with a slow writer.
+pub const OPEN_HOLD: Duration = Duration::from_secs(15);
+/// How long it counts what was open for writing: looking costs some milliseconds.
+pub const OPEN_FILES_AGE: Duration = Duration::from_millis(100);
 /// A file that doesn't come to rest for this long is named as being written.
 pub const BUSY_AFTER: Duration = Duration::from_secs(10);
 /// A file must be away this long before it counts as deleted: editors that save by delete and create take less.

@@ -4,13 +4,14 @@
 //! relative to it: a directory that is swapped for a symlink meanwhile changes nothing. Needs Linux 5.6.
 //!
 //! Read leases (fcntl F_SETLEASE) would tell whether a writer has a file open. rustix doesn't have them, and this
-//! workspace has no unsafe code; so a writer that pauses longer than [`QUIET`](super::limits::QUIET) is only noticed by
-//! what its content looks like.
+//! workspace has no unsafe code; so that is told by the kernel's hints, and by proc(5) where it shows it
+//! ([`open_files`]).
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use rustix::fs::{AtFlags, Dir, FileType, Gid, Mode, OFlags, RenameFlags, Resolve
 use rustix::io::Errno;
 
 use super::filesystem::{Content, Directory, FileError, FileSystem, Found, Kind, Rename, Stamp};
-use super::names;
+use super::{names, open_files};
 
 /// How often a lookup is tried again that the kernel gave up because something was renamed meanwhile.
 const LOOKUPS: usize = 64;
@@ -239,6 +240,10 @@ impl Directory for HostDirectory {
         }
         let after = found(&Self::stat(&file.into(), path)?);
         Ok(Content { before, after, bytes })
+    }
+
+    fn open_for_writing(&self) -> BTreeSet<String> {
+        open_files::path_of(self.root.as_raw_fd()).map_or_else(BTreeSet::new, |root| open_files::written_below(&root))
     }
 
     fn create(&self, path: &str, bytes: &[u8], executable: bool, like: Option<&str>) -> Result<(), FileError> {

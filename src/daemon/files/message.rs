@@ -81,6 +81,8 @@ pub enum FileCommand {
         /// The folder was not scanned to the end before: files that aren't in `known` are reported as
         /// [`SaveKind::Joining`]. Only then is a folder without marker accepted although files are known.
         joining: bool,
+        /// The patterns of what is left alone, as the mesh has them: they count until the folder has its own file.
+        patterns: Option<Bytes>,
     },
     /// Stops watching. Nothing in it is touched.
     RemoveFolder {
@@ -141,6 +143,11 @@ pub enum SaveKind {
     Joining,
     /// An edit of what was last rendered or taken in.
     Edit,
+    /// A new file with the content of one that is gone: that one was renamed. From here on it counts as deleted.
+    Renamed {
+        /// The file that is gone.
+        from: String,
+    },
     /// Swapped out by a write or delete: an edit that the new content doesn't hold. It is no longer in the folder.
     Late {
         /// What the edit began from: what the core last rendered or took in then, or the previous late content of the
@@ -244,7 +251,7 @@ pub enum FileEvent {
         /// The reason.
         why: FolderTrouble,
     },
-    /// The trouble that stopped the folder is over.
+    /// The trouble that was told of is over, but for what is told again right after.
     FolderRecovered {
         /// The folder.
         folder: String,
@@ -286,11 +293,16 @@ pub enum WriteFailure {
     /// No valid name for a document or a file.
     #[error("not a valid file name: {0}")]
     Name(String),
+    /// The file system doesn't tell upper from lower case, and this file is in the way.
+    #[error("the file system doesn't tell upper from lower case, and {0} is there; rename one of the two documents")]
+    OtherCase(String),
     /// The file has several names; a new content would cut it off from the others.
-    #[error("the file has hard links; make it a file of its own")]
+    #[error("the file has hard links, which would be cut off from it; make it a file of its own (cp, then mv over it)")]
     HardLinked,
     /// The file is a mount point, or lies on another file system than the folder's root.
-    #[error("the file is a mount or on another file system than the folder, and can't be replaced at once")]
+    #[error(
+        "the file is a mount, or on another file system than the folder, so it can't be exchanged; mount its directory"
+    )]
     Mounted,
     /// The file system can neither exchange two files nor make hard links.
     #[error("the file system can't replace a file without risk for an edit")]
@@ -312,14 +324,17 @@ impl WriteFailure {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SkipReason {
     /// The name is not UTF-8.
-    #[error("the name isn't UTF-8")]
+    #[error("the name isn't UTF-8; rename the file to share it")]
     NotUtf8,
     /// The name is no valid document name.
-    #[error("the name can't be a document's: {0}")]
+    #[error("the name can't be a document's, rename the file to share it: {0}")]
     Name(String),
     /// Another file has the same name in other Unicode spelling.
-    #[error("another file has the same name in another Unicode spelling")]
+    #[error("another file has the same name in another Unicode spelling; rename one of them")]
     SameName,
+    /// The patterns of what is left alone cover it.
+    #[error("left alone: a pattern in `.murmurateignore` covers it, or it is an editor's or a tool's own")]
+    Ignored,
     /// A FIFO, socket or device.
     #[error("neither a file nor a directory")]
     Special,
@@ -327,7 +342,7 @@ pub enum SkipReason {
     #[error("a directory, or a symlink to one")]
     LinkToDirectory,
     /// A symlink out of the folder.
-    #[error("a symlink that leads out of the folder")]
+    #[error("a symlink that leads out of the folder; it is neither followed nor replaced")]
     LinkOutside,
     /// A symlink to nothing, or in a circle.
     #[error("a symlink that leads nowhere")]
@@ -370,6 +385,9 @@ pub enum FolderTrouble {
     /// Too many files or directories; those beyond are left alone.
     #[error("too many files or directories; those beyond {0} are left alone")]
     TooMany(usize),
+    /// A line of the patterns is none.
+    #[error("`.murmurateignore`: {0}; the other patterns count")]
+    Patterns(String),
     /// What a crash left could neither be reported nor put back. It stays in staging.
     #[error("what a crash left in staging stays there: {0}")]
     Leftover(String),

@@ -16,15 +16,19 @@ mod deletes;
 mod engine;
 pub mod filesystem;
 mod folder;
+mod ignore;
+mod ignoring;
 mod keep_aside;
 pub mod limits;
 mod linux;
 pub mod message;
 mod names;
+mod open_files;
 mod reading;
 mod rename_over;
 mod root;
 mod service;
+mod spelling;
 mod staging;
 mod swapped;
 mod walk;
@@ -32,6 +36,7 @@ mod watcher;
 mod writing;
 
 pub use filesystem::FileSystem;
+pub(crate) use ignore::PATTERNS;
 pub use keep_aside::keep_aside;
 pub use linux::HostFileSystem;
 pub use message::{

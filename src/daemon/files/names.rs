@@ -13,8 +13,6 @@ pub(crate) const OWN_DIRECTORY: &str = ".murmurate";
 pub(crate) enum Name {
     /// A document's, or a directory of documents: the mesh's path.
     Document(String),
-    /// Ours, or an editor's temporary: not even mentioned.
-    Ignored,
     /// Can't be a document.
     Skipped(SkipReason),
 }
@@ -24,9 +22,6 @@ pub(crate) fn judge(folder: &str, directory: &str, name: &[u8]) -> Name {
     let Ok(name) = std::str::from_utf8(name) else {
         return Name::Skipped(SkipReason::NotUtf8);
     };
-    if is_ignored(name) {
-        return Name::Ignored;
-    }
     let path = join(directory, &name.nfc().collect::<String>());
     match DocumentId::new(&format!("{folder}/{path}")) {
         Ok(_) => Name::Document(path),
@@ -40,8 +35,8 @@ pub(crate) fn judge(folder: &str, directory: &str, name: &[u8]) -> Name {
 /// With the reason why not.
 pub(crate) fn check(folder: &str, path: &str) -> Result<(), String> {
     DocumentId::new(&format!("{folder}/{path}")).map_err(|error| error.to_string())?;
-    if path.split('/').any(is_ignored) {
-        return Err("such names are left to editors and to the daemon".into());
+    if path.split('/').any(|part| part == OWN_DIRECTORY) {
+        return Err("such names are left to the daemon".into());
     }
     if path.split('/').any(|part| part.len() > 255) {
         return Err("a part is longer than 255 bytes".into());
@@ -49,35 +44,51 @@ pub(crate) fn check(folder: &str, path: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// The daemon's directory, and what editors and file managers put beside a file while they save it:
+/// Whether a name is what editors and other tools put beside a file, mostly while they save it:
 ///
 /// | pattern | whose |
 /// |---|---|
-/// | `.murmurate` | the daemon's, at the root; elsewhere somebody's copy of one |
-/// | `.*.swp`, `.*.swo`, `.*.swx` | vim: swap files |
+/// | `.*.swp`, `.*.swo`, `.*.swx` | vim, nano: swap files, locks |
 /// | `4913` | vim: does this directory take files? |
-/// | `*~` | vim, emacs, gedit: backup |
-/// | `#*#`, `.#*` | emacs: auto-save, lock |
-/// | `.goutputstream-*` | GLib: before the rename |
-/// | `.*.kate-swp`, `.nfs*`, `.fuse_hidden*` | kate; removed files that are still open |
+/// | `*~` | vim, emacs, gedit: backup, undo |
+/// | `#*#`, `.#*`, `.~lock.*#` | emacs: auto-save, lock; LibreOffice: lock |
+/// | `.goutputstream-*`, `.*.kate-swp` | GLib: before the rename; kate |
+/// | `*___jb_tmp___`, `*___jb_old___` | JetBrains: before and after the rename |
+/// | `.nfs*`, `.fuse_hidden*` | removed files that are still open |
 /// | `..*` | Kubernetes: a volume's generations (`..data`) |
+/// | `sedXXXXXX`, `.NAME.XXXXXX`, `.tmpXXXXXX` | sed -i, rsync, tempfile: before the rename; X by chance |
+/// | `.ansible_tmp*`, `*.dpkg-new`, `*.dpkg-tmp` | Ansible, dpkg: before the rename |
+/// | `.git`, `.hg`, `.svn`, `.bzr`, `.jj` | version control: its files fit together only as a whole |
 ///
 /// `*.tmp` isn't among them: people keep such files, and a save by rename shows the right name in the end.
-fn is_ignored(name: &str) -> bool {
-    let hidden = name.starts_with('.');
-    name == OWN_DIRECTORY
-        || name == "4913"
-        || name.ends_with('~')
-        || name.starts_with(".#")
-        || (name.len() > 1 && name.starts_with('#') && name.ends_with('#'))
-        || (name.starts_with("..") && name.len() > 2)
-        || [".goutputstream-", ".nfs", ".fuse_hidden"].iter().any(|start| name.starts_with(start))
-        || (hidden && [".swp", ".swo", ".swx", ".kate-swp"].iter().any(|end| name.ends_with(end)))
+pub(crate) fn is_of_a_tool(name: &str) -> bool {
+    let starts = |starts: &[&str]| starts.iter().any(|start| name.starts_with(start));
+    let ends = |ends: &[&str]| ends.iter().any(|end| name.ends_with(end));
+    ["4913", ".git", ".hg", ".svn", ".bzr", ".jj"].contains(&name)
+        || starts(&[".#", ".goutputstream-", ".nfs", ".fuse_hidden", ".ansible_tmp"])
+        || ends(&["~", "___jb_tmp___", "___jb_old___", ".dpkg-new", ".dpkg-tmp"])
+        || (name.len() > 1 && name.ends_with('#') && starts(&["#", ".~lock."]))
+        || (name.len() > 2 && name.starts_with(".."))
+        || (name.starts_with('.') && ends(&[".swp", ".swo", ".swx", ".kate-swp"]))
+        || is_made_up(name)
 }
 
-/// Whether a path on disk has an ignored part.
-pub(crate) fn has_ignored_part(path: &str) -> bool {
-    path.split('/').any(is_ignored)
+/// Whether a name was made by mkstemp(3), as sed, rsync and tempfile do.
+fn is_made_up(name: &str) -> bool {
+    let rsync = || name.strip_prefix('.').and_then(|name| name.rsplit_once('.')).map(|(_, end)| end);
+    let end = name.strip_prefix("sed").or_else(|| name.strip_prefix(".tmp")).or_else(rsync);
+    end.is_some_and(is_by_chance)
+}
+
+/// Whether six letters and digits are rather by chance than a word: `backup`, `Sample`, `README` and `stage2` are words.
+fn is_by_chance(end: &str) -> bool {
+    let is_word = |letters: &str| {
+        let rest = letters.strip_prefix(|first: char| first.is_ascii_uppercase()).unwrap_or(letters);
+        rest.bytes().all(|byte| byte.is_ascii_lowercase()) || letters.bytes().all(|byte| byte.is_ascii_uppercase())
+    };
+    end.len() == 6
+        && end.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        && !is_word(end.trim_end_matches(|digit: char| digit.is_ascii_digit()))
 }
 
 /// `directory/name`; the root is the empty path.
@@ -108,15 +119,6 @@ mod tests {
             (b"notes.tmp", document("d/notes.tmp")),
             (b"e\xcc\x81.toml", document("d/\u{e9}.toml")),
             (b"a.swp", document("d/a.swp")),
-            (b".a.toml.swp", Name::Ignored),
-            (b"a.toml~", Name::Ignored),
-            (b"4913", Name::Ignored),
-            (b".#a", Name::Ignored),
-            (b"#a#", Name::Ignored),
-            (b"#", document("d/#")),
-            (b".goutputstream-X1", Name::Ignored),
-            (b"..data", Name::Ignored),
-            (b".murmurate", Name::Ignored),
             (b"\xff.toml", Name::Skipped(SkipReason::NotUtf8)),
         ] {
             assert_eq!(judge("web", "d", name), expected, "{}", String::from_utf8_lossy(name));
@@ -126,8 +128,53 @@ mod tests {
     }
 
     #[test]
+    fn what_tools_make_is_told_from_what_people_name() {
+        for name in [
+            ".a.toml.swp",
+            "a.toml~",
+            ".a.un~",
+            "4913",
+            ".#a",
+            "#a#",
+            ".~lock.a.ods#",
+            ".goutputstream-X1",
+            "..data",
+            ".git",
+            "a.toml___jb_tmp___",
+            "seda3Xk9Q",
+            ".app.toml.x7Gh2K",
+            ".env.AbCdEf",
+            ".tmpZk31qP",
+            "sshd_config.dpkg-new",
+        ] {
+            assert!(is_of_a_tool(name), "{name}");
+        }
+        for name in [
+            "a.swp",
+            "#",
+            "..",
+            "sedate.txt",
+            "sedatives",
+            "sed.conf",
+            ".env.sample",
+            ".env.Docker",
+            ".env.README",
+            ".env.stage2",
+            ".env",
+            ".gitignore",
+            ".tmp",
+            ".tmpfiles",
+            ".babelrc.config",
+            "tmp.aB3xY9",
+            "notes.tmp",
+        ] {
+            assert!(!is_of_a_tool(name), "{name}");
+        }
+    }
+
+    #[test]
     fn hostile_paths_are_refused() {
-        for path in ["../a", "a/../b", "/a", "", "a//b", ".murmurate/folder", "d/.murmurate/x", "a~", "..data/a"] {
+        for path in ["../a", "a/../b", "/a", "", "a//b", ".murmurate/folder", "d/.murmurate/x"] {
             assert!(check("web", path).is_err(), "{path}");
         }
         check("web", "conf.d/app.toml").unwrap();

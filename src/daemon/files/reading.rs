@@ -3,11 +3,12 @@
 use bytes::Bytes;
 use murmurate_crdt::limits::FILE_BYTES;
 
-use super::cache::is_cut_off;
+use super::cache::{is_cut_off, is_grown};
 use super::engine::{Decision, Read};
-use super::filesystem::{Content, Directory, FileError};
+use super::filesystem::{Content, Directory, FileError, Stamp};
 use super::folder::Folder;
-use super::limits::{BYTES_PER_STEP, CLOCK_TICK, READS_PER_STEP};
+use super::ignore::PATTERNS;
+use super::limits::{BYTES_PER_STEP, CLOCK_TICK, OPEN_FILES_AGE, READS_PER_STEP};
 use super::message::{ContentHash, FileEvent, KnownFile, SaveKind, SkipReason};
 use super::walk::skip_reason;
 
@@ -34,7 +35,7 @@ impl Folder {
         match directory.read(&disk_path, FILE_BYTES) {
             Ok(content) => {
                 let length = content.bytes.len();
-                self.take_content(path, content);
+                self.take_content(directory, path, content);
                 length
             }
             Err(FileError::NotFound | FileError::NotADirectory) if directory.look(&disk_path).is_err() => {
@@ -51,14 +52,19 @@ impl Folder {
         }
     }
 
-    fn take_content(&mut self, path: &str, content: Content) {
+    fn take_content(&mut self, directory: &dyn Directory, path: &str, content: Content) {
         let file = known_file(&content);
         let stamp = content.before.stamp;
+        let cut_off = self.looks_cut_off(path, &content);
         let read = Read {
             stamp,
             file,
             stable: content.before == content.after,
-            cut_off: self.looks_cut_off(path, &content),
+            cut_off,
+            grown: self.cache.get(path).is_some_and(|base| is_grown(&content.bytes, base)),
+            open: (cut_off || self.engine.may_be_open(path))
+                && self.engine.known(path) != Some(file)
+                && self.is_open_for_writing(directory, path),
             old: self.age_ms(stamp.changed_ns) > CLOCK_TICK.as_millis(),
         };
         let bytes = Bytes::from(content.bytes);
@@ -66,13 +72,43 @@ impl Folder {
             Decision::Later => return,
             Decision::Busy => return self.skip(path, SkipReason::Busy, self.generation),
             Decision::Known => {}
-            Decision::Saved { joining } => {
-                let kind = if joining { SaveKind::Joining } else { SaveKind::Edit };
+            Decision::Saved { joining: true, .. } => self.save(path, bytes.clone(), file, SaveKind::Joining),
+            Decision::Saved { is_new: false, .. } => self.save(path, bytes.clone(), file, SaveKind::Edit),
+            Decision::Saved { .. } => {
+                let kind = match self.renamed_from(directory, path, file.hash, stamp) {
+                    Some(from) if !bytes.is_empty() => self.rename(from),
+                    _ => SaveKind::Edit,
+                };
                 self.save(path, bytes.clone(), file, kind);
             }
         }
         self.end_skip(path);
+        if path == PATTERNS {
+            self.set_patterns(Some(&bytes));
+        }
         self.cache.put(path, bytes);
+    }
+
+    /// Whether somebody is seen to have it open for writing.
+    fn is_open_for_writing(&mut self, directory: &dyn Directory, path: &str) -> bool {
+        let disk_path = self.disk_path(path);
+        let fresh = self.open_files.take().filter(|(at, _)| self.now < *at + OPEN_FILES_AGE);
+        let (_, open) = self.open_files.insert(fresh.unwrap_or_else(|| (self.now, directory.open_for_writing())));
+        open.contains(&disk_path)
+    }
+
+    /// The file that is gone, and had the content that a new one has now.
+    fn renamed_from(&self, directory: &dyn Directory, path: &str, hash: ContentHash, stamp: Stamp) -> Option<String> {
+        let same = self.engine.same_content(path, hash, stamp.inode);
+        same.into_iter().find(|other| !self.is_present(directory, &self.disk_path(other)))
+    }
+
+    /// The file is known by its new name from now on: it isn't missing, however many others are.
+    fn rename(&mut self, from: String) -> SaveKind {
+        self.engine.removed(&from);
+        self.cache.remove(&from);
+        self.links.remove(&from);
+        SaveKind::Renamed { from }
     }
 
     /// Whether its writer may not be done, by what it holds.

@@ -11,6 +11,7 @@ use super::folder::Folder;
 use super::limits::POLL;
 use super::message::{FileEvent, FolderTrouble, WriteFailure};
 use super::names::OWN_DIRECTORY;
+use super::spelling::folds_case;
 use super::staging::STAGING;
 
 const MARKER: &str = ".murmurate/folder";
@@ -52,10 +53,12 @@ impl Folder {
     /// Begins, or goes on after a trouble: what happened meanwhile shows in a scan.
     fn start(&mut self, directory: &Arc<dyn Directory>) {
         if self.stopped.take().is_some() {
-            self.events.push(FileEvent::FolderRecovered { folder: self.name.clone() });
+            self.tell_recovered();
         }
         self.opened = true;
+        self.folds_case = folds_case(&**directory);
         self.engine.recovered(self.now);
+        self.load_patterns(&**directory);
         self.take_leftovers(&**directory);
         self.walks.clear();
         self.scan_all();

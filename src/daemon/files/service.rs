@@ -138,8 +138,8 @@ impl FileService {
     /// Sorts a command to its folder. Returns false when nobody wants events any more.
     async fn take_command(&mut self, command: FileCommand, inputs: &mut Inputs) -> bool {
         let (folder, input) = match command {
-            FileCommand::AddFolder { folder, root, known, recent, joining } => {
-                let setup = Setup { name: folder.clone(), root, known, recent, joining };
+            FileCommand::AddFolder { folder, root, known, recent, joining, patterns } => {
+                let setup = Setup { name: folder.clone(), root, known, recent, joining, patterns };
                 return match self.add(setup) {
                     Ok(()) => true,
                     Err(why) => self.send(vec![FileEvent::FolderTrouble { folder, why }]).await,

@@ -44,7 +44,7 @@ impl Walk {
 }
 
 /// A path as the mesh has it.
-fn normal(disk_path: &str) -> String {
+pub(super) fn normal(disk_path: &str) -> String {
     use unicode_normalization::UnicodeNormalization;
     disk_path.nfc().collect()
 }
@@ -104,6 +104,8 @@ impl Folder {
         let (parent, name) = names::split(disk_path);
         let Name::Document(path) = names::judge(&self.name, &normal(parent), name.as_bytes()) else { return };
         match directory.look(disk_path) {
+            // The listing of the directory sees to the spelling that is there.
+            Ok(_) if self.other_spelling(directory, disk_path).is_some() => self.gone(&path, disk_path),
             Ok(found) if found.kind == Kind::File && self.is_same_spelling(directory, &path, disk_path) => {
                 let fits = self.engine.hint(self.now, &path, disk_path, hint, Some(found.stamp));
                 self.tell_if_full(fits);
@@ -164,9 +166,11 @@ impl Folder {
 
     fn visit(&mut self, directory: &dyn Directory, walk: &mut Walk, parent: &str, name: &[u8]) {
         match names::judge(&self.name, &normal(parent), name) {
-            Name::Ignored => {}
             Name::Skipped(why) => {
-                self.skip(&names::join(&normal(parent), &String::from_utf8_lossy(name)), why, walk.generation);
+                let path = names::join(&normal(parent), &String::from_utf8_lossy(name));
+                if !self.ignore.covers(&path, false) {
+                    self.skip(&path, why, walk.generation);
+                }
             }
             Name::Document(path) => {
                 // A name that can be a document's is UTF-8.
@@ -178,6 +182,9 @@ impl Folder {
 
     fn meet(&mut self, directory: &dyn Directory, walk: &mut Walk, path: String, disk_path: String) {
         let Ok(found) = directory.look(&disk_path) else { return };
+        if self.ignore.covers(&path, found.kind == Kind::Directory) {
+            return;
+        }
         match found.kind {
             Kind::File => {
                 self.links.remove(&path);
@@ -248,8 +255,9 @@ impl Folder {
         }
         let in_walk =
             |path: &str| if walk.shallow { names::split(path).0 == base } else { names::is_below(path, &base) };
-        let over = |(path, (_, seen)): (&String, &(SkipReason, u64))| {
-            (*seen < walk.generation && in_walk(path) && listed(path)).then(|| path.clone())
+        let over = |(path, (why, seen)): (&String, &(SkipReason, u64))| {
+            let unseen = *seen < walk.generation && *why != SkipReason::Ignored;
+            (unseen && in_walk(path) && listed(path)).then(|| path.clone())
         };
         let ended: Vec<String> = self.skipped.iter().filter_map(over).collect();
         for path in ended {
@@ -260,7 +268,7 @@ impl Folder {
     /// Whether something that can be read as a file, or is skipped with a reason, has this name.
     pub(super) fn is_present(&self, directory: &dyn Directory, disk_path: &str) -> bool {
         match directory.look(disk_path) {
-            Ok(found) => found.kind != Kind::Directory,
+            Ok(found) => found.kind != Kind::Directory && self.other_spelling(directory, disk_path).is_none(),
             // Not known: better present than deleted.
             Err(error) => !matches!(error, FileError::NotFound | FileError::NotADirectory),
         }

@@ -134,8 +134,10 @@ fn hint_of(kind: EventKind) -> Option<Hint> {
         EventKind::Modify(ModifyKind::Name(RenameMode::To)) | EventKind::Create(CreateKind::Folder) => Some(Hint::Done),
         // The two halves of a rename come by themselves.
         EventKind::Access(_) | EventKind::Modify(ModifyKind::Name(RenameMode::Both)) => None,
-        EventKind::Create(_) | EventKind::Modify(ModifyKind::Data(_)) => Some(Hint::Changed),
-        EventKind::Any | EventKind::Modify(_) | EventKind::Remove(_) | EventKind::Other => Some(Hint::Touched),
+        EventKind::Modify(ModifyKind::Data(_)) => Some(Hint::Changed),
+        EventKind::Any | EventKind::Create(_) | EventKind::Modify(_) | EventKind::Remove(_) | EventKind::Other => {
+            Some(Hint::Touched)
+        }
     }
 }
 
@@ -154,7 +156,7 @@ mod tests {
             (EventKind::Modify(ModifyKind::Name(RenameMode::Both)), None),
             (EventKind::Modify(ModifyKind::Data(DataChange::Any)), Some(Hint::Changed)),
             (EventKind::Modify(ModifyKind::Metadata(MetadataKind::Any)), Some(Hint::Touched)),
-            (EventKind::Create(CreateKind::File), Some(Hint::Changed)),
+            (EventKind::Create(CreateKind::File), Some(Hint::Touched)),
             (EventKind::Remove(RemoveKind::File), Some(Hint::Touched)),
         ] {
             assert_eq!(hint_of(kind), hint, "{kind:?}");
@@ -170,7 +172,7 @@ mod tests {
         assert!(!handler.lost.load(Ordering::Acquire));
         handler.take(created());
         assert!(handler.lost.swap(false, Ordering::AcqRel));
-        assert_eq!(receiver.try_recv().unwrap().hint, Hint::Changed);
+        assert_eq!(receiver.try_recv().unwrap().hint, Hint::Touched);
         handler.take(Ok(notify::Event::new(EventKind::Other).set_flag(Flag::Rescan)));
         assert!(handler.lost.load(Ordering::Acquire));
     }

@@ -20,6 +20,7 @@ use murmurate_crdt::limits::FILE_BYTES;
 use super::engine::Rest;
 use super::filesystem::{Directory, FileError, Found, Kind, Rename};
 use super::folder::Folder;
+use super::ignore::PATTERNS;
 use super::limits::{PARKED_BYTES, SYMLINK_HOPS};
 use super::message::{ContentHash, FileEvent, FolderTrouble, KnownFile, SkipReason, Ticket, WriteFailure};
 use super::names;
@@ -130,6 +131,10 @@ impl Folder {
     fn attempt(&mut self, directory: &dyn Directory, pending: &Pending) -> Result<FileEvent, Stopped> {
         let path = pending.path.as_str();
         names::check(&self.name, path).map_err(WriteFailure::Name)?;
+        if self.ignore.covers(path, false) {
+            self.skip(path, SkipReason::Ignored, self.generation);
+            return Err(WriteFailure::Skipped(SkipReason::Ignored).into());
+        }
         match self.engine.rest(path) {
             Rest::Resting => {}
             Rest::Moving => return Err(Stopped::Wait),
@@ -139,6 +144,9 @@ impl Folder {
             return Err(WriteFailure::Busy.into());
         }
         let disk_path = self.disk_path(path);
+        if let Some(other) = self.other_spelling(directory, &disk_path) {
+            return self.spelled_otherwise(pending, other);
+        }
         let target = resolve(directory, &disk_path)?;
         let current = self.current(directory, &target)?;
         self.check_current(directory, path, &pending.task, &current)?;
@@ -154,6 +162,9 @@ impl Folder {
                 }
                 self.engine.wrote(path, &disk_path, new);
                 self.cache.put(path, bytes.clone());
+                if path == PATTERNS {
+                    self.set_patterns(Some(bytes));
+                }
                 Ok(FileEvent::Written { ticket: pending.ticket, hash: new.hash })
             }
             (Task::Delete { replaces }, current) => {
@@ -163,8 +174,23 @@ impl Folder {
                 self.engine.removed(path);
                 self.cache.remove(path);
                 self.links.remove(path);
+                if path == PATTERNS {
+                    self.set_patterns(None);
+                }
                 Ok(FileEvent::Removed { ticket: pending.ticket })
             }
+        }
+    }
+
+    /// Another document's file stands where the file would be, for a file system that doesn't tell their names apart.
+    fn spelled_otherwise(&mut self, pending: &Pending, other: String) -> Result<FileEvent, Stopped> {
+        if self.engine.known(&pending.path).is_some() {
+            self.engine.absent(self.now, &pending.path);
+            return Err(Stopped::Wait);
+        }
+        match pending.task {
+            Task::Delete { .. } => Ok(FileEvent::Removed { ticket: pending.ticket }),
+            Task::Write { .. } => Err(WriteFailure::OtherCase(other).into()),
         }
     }
 

@@ -49,7 +49,7 @@ impl Ledger {
 
     fn wrote(&mut self, bytes: &[u8]) {
         self.texts.push(bytes.to_vec());
-        for format in [Format::Toml, Format::Json, Format::Text] {
+        for format in [Format::Toml, Format::Json, Format::Yaml, Format::Text] {
             if let Ok(tree) = codec::parse(format, bytes) {
                 self.written.extend(values(&tree));
             }
@@ -247,6 +247,10 @@ fn check_valid(bytes: &[u8], format: Format, meaning: Option<&Value>) {
                 codec::parse(format, bytes).unwrap_or_else(|error| panic!("{error} in\n{text}"));
             }
         },
+        // Two parsers read it here, and their readings are compared.
+        Format::Yaml => {
+            codec::parse(format, bytes).unwrap_or_else(|error| panic!("{error} in\n{text}"));
+        }
         Format::Text | Format::Binary => {}
     }
 }

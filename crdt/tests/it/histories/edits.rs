@@ -153,7 +153,11 @@ fn quoted(format: Format, key: &str) -> String {
 }
 
 fn scalar(format: Format, label: &str, number: u64) -> Node {
-    let (separator, lead) = if format == Format::Json { (": ", "\n\0") } else { (" = ", "") };
+    let (separator, lead) = match format {
+        Format::Json => (": ", "\n\0"),
+        Format::Yaml => (": ", ""),
+        _ => (" = ", ""),
+    };
     let decor = Decor { separator: separator.into(), lead: lead.into(), ..Decor::default() };
     Node::new(Path::ROOT, label, Content::Scalar(number.to_string()), decor)
 }
@@ -180,13 +184,13 @@ fn edit_tree(tree: &mut Tree, edit: Edit, at: usize, number: u64) -> Option<()> 
                 _ => number.to_string(),
             });
         }
-        Edit::AddKey | Edit::AddItem if format == Format::Json => {
+        Edit::AddKey | Edit::AddItem if format != Format::Toml => {
             let shape = if edit == Edit::AddKey { Shape::Table } else { Shape::List };
             let container = any(root, at, |node| node.content == Content::Container(shape))?;
             let label = if edit == Edit::AddKey { quoted(format, &name) } else { String::new() };
             let index = at / 3 % (container.children.len() + 1);
             container.children.insert(index, scalar(format, &label, number));
-            if edit == Edit::AddItem {
+            if edit == Edit::AddItem && format == Format::Json {
                 container.children[index].decor.separator.clear();
             }
         }
@@ -206,6 +210,16 @@ fn edit_tree(tree: &mut Tree, edit: Edit, at: usize, number: u64) -> Option<()> 
             let longer = format!("{text}\n{header}\nk{} = {number}\n", number % 3);
             *tree = codec::parse(format, longer.as_bytes()).ok()?;
         }
+        Edit::AddSection if format == Format::Yaml => {
+            let text = String::from_utf8(codec::print(tree)).ok()?;
+            let section = match at % 3 {
+                0 => format!("n{}:\n  k{}: {number}", number % 5, number % 3),
+                1 => format!("l{}:\n- name: i{}\n  k: {number}", number % 2, number % 3),
+                _ => format!("d{}:\n    s{}: |\n      {number}\n\n      x", number % 2, number % 3),
+            };
+            let longer = format!("{text}\n{section}\n");
+            *tree = codec::parse(format, longer.as_bytes()).ok()?;
+        }
         Edit::Delete => drop(take(root, at)?),
         Edit::Rename => any(root, at, |node| !node.label.is_empty())?.label = quoted(format, &name),
         Edit::Move => {
@@ -223,7 +237,7 @@ fn edit_tree(tree: &mut Tree, edit: Edit, at: usize, number: u64) -> Option<()> 
         Edit::CommentOn if at.is_multiple_of(2) => {
             any(root, at / 2, is_scalar)?.decor.lead.push_str(&comment(format, number))
         }
-        Edit::CommentOn if format == Format::Toml => {
+        Edit::CommentOn if format != Format::Json => {
             any(root, at, is_scalar)?.decor.trail = format!(" # c{}", number % 1_000)
         }
         Edit::CommentOn => any(root, at, is_scalar)?.decor.after_comma = format!(" // c{}", number % 1_000),
@@ -241,20 +255,20 @@ fn edit_tree(tree: &mut Tree, edit: Edit, at: usize, number: u64) -> Option<()> 
         }
         Edit::Spacing => {
             let separator =
-                [" = ", "=", "  =  ", ": ", ":", " : "][at % 3 + if format == Format::Json { 3 } else { 0 }];
+                [" = ", "=", "  =  ", ": ", ":", " : "][at % 3 + if format == Format::Toml { 0 } else { 3 }];
             any(root, at, |node| is_scalar(node) && !node.label.is_empty())?.decor.separator = separator.into();
         }
         Edit::Reindent => {
             let indent = ["", "  ", "    ", "\t"][at / 3 % 4];
             any(root, at, |node| is_container(node) && !node.children.is_empty())?.decor.indent = indent.into();
         }
-        Edit::ScalarToTable if format == Format::Json => {
+        Edit::ScalarToTable if format != Format::Toml => {
             let node = any(root, at, is_scalar)?;
             let list = at.is_multiple_of(3);
             node.content = Content::Container(if list { Shape::List } else { Shape::Table });
             let label = if list { String::new() } else { quoted(format, &name) };
             let mut child = scalar(format, &label, number);
-            if list {
+            if list && format == Format::Json {
                 child.decor.separator.clear();
             }
             child.decor.lead.clear();
@@ -265,7 +279,7 @@ fn edit_tree(tree: &mut Tree, edit: Edit, at: usize, number: u64) -> Option<()> 
             node.label.push_str(&format!(".{name}"));
             node.content = Content::Scalar(number.to_string());
         }
-        Edit::TableToScalar if format == Format::Json => {
+        Edit::TableToScalar if format != Format::Toml => {
             let node = any(root, at, |node| is_container(node) && !node.path.is_root())?;
             node.children.clear();
             node.content = Content::Scalar(number.to_string());

@@ -144,6 +144,11 @@ proptest! {
     }
 
     #[test]
+    fn yaml_files_merge(history in histories()) {
+        check("yaml", &history);
+    }
+
+    #[test]
     fn text_files_merge(history in histories()) {
         check("text", &history);
     }

@@ -56,6 +56,8 @@ pub struct Document {
     pub conflicts: u64,
     /// When it was last changed, by its author's clock.
     pub time: Option<Time>,
+    /// The document whose file was renamed to this one's: its history goes on there.
+    pub renamed_from: Option<String>,
 }
 
 /// A key and all that is known of it.

@@ -34,7 +34,7 @@ pub struct PutValue {
 pub struct WriteOptions {
     /// The state that its writer had seen, as [`File::heads`](super::File::heads) names it: what came since is merged, key
     /// by key, or becomes a conflict. Empty: only if there is no such document. Absent: what is there now.
-    pub base: Option<String>,
+    pub at: Option<String>,
     /// Whether it is executable; absent: as it was.
     pub executable: Option<bool>,
     /// Only say whether it would be taken, and whether that would change anything.

@@ -21,7 +21,7 @@ pub(in crate::daemon::core) struct Put {
     pub(in crate::daemon::core) value: String,
     pub(in crate::daemon::core) kind: Option<ValueType>,
     pub(in crate::daemon::core) expect: Option<String>,
-    pub(in crate::daemon::core) base: Option<String>,
+    pub(in crate::daemon::core) at: Option<String>,
     pub(in crate::daemon::core) caller: Caller,
 }
 
@@ -46,8 +46,8 @@ impl Core {
             Ok(address) => address,
             Err(error) => return drop(reply.send(Err(error))),
         };
-        if put.base.is_some() {
-            return self.put_at_base(what, address, put, reply).await;
+        if put.at.is_some() {
+            return self.put_in_state(what, address, put, reply).await;
         }
         let mut plan = self.plan_put(&what, &address, &put);
         if self.must_wait(&address.document, &put, &plan) {
@@ -77,7 +77,7 @@ impl Core {
     }
 
     /// A put of someone who had seen another state of the document: what came since stays concurrent to it.
-    async fn put_at_base(&mut self, what: String, address: Address, put: Put, reply: Reply<PutResult>) {
+    async fn put_in_state(&mut self, what: String, address: Address, put: Put, reply: Reply<PutResult>) {
         self.write_puts_to(&address.document).await;
         let editor = self.editor(put.caller.user.clone());
         let made = if address.key.is_empty() {
@@ -85,10 +85,10 @@ impl Core {
                 ErrorCode::BadAddress,
                 &what,
                 "the address has no key",
-                "write the whole file at its base",
+                "write the whole file, `PUT /v1/file`",
             ))
         } else if put.expect.is_some() {
-            let why = "`base` and `expect` exclude each other";
+            let why = "`at` and `expect` exclude each other";
             Err(ApiError::new(ErrorCode::BadRequest, &what, why, "give one of them"))
         } else {
             self.insert(&what, &address, &put, &editor)
@@ -136,7 +136,7 @@ impl Core {
         plan.map_err(|error| no_edit(what.into(), &error))
     }
 
-    /// Puts a value at a key that isn't there yet, or that the put's base has.
+    /// Puts a value at a key that isn't there yet, or that the state which its writer had seen has.
     pub(in crate::daemon::core) fn insert(
         &mut self,
         what: &str,
@@ -145,7 +145,7 @@ impl Core {
         editor: &Editor,
     ) -> Result<Made, ApiError> {
         let loaded = self.open_for_write(what, &address.document)?;
-        let seen = states::seen_by_writer(what, loaded, put.base.as_deref(), editor.actor)?;
+        let seen = states::seen_by_writer(what, loaded, put.at.as_deref(), editor.actor)?;
         let outcome = loaded.document.put(&seen, &address.key, &put.value, put_type(put.kind), editor);
         match outcome {
             Ok(PutOutcome::Written(written)) => Ok(Made::Written(written)),
@@ -210,7 +210,7 @@ impl Core {
         editor: &Editor,
     ) -> Result<Made, ApiError> {
         let loaded = self.open_for_write(what, &address.document)?;
-        let seen = states::seen_by_writer(what, loaded, write.options.base.as_deref(), editor.actor)?;
+        let seen = states::seen_by_writer(what, loaded, write.options.at.as_deref(), editor.actor)?;
         let was = seen.file().is_some_and(|file| file.executable);
         let executable = write.options.executable.unwrap_or(was);
         let taken = loaded.document.take_file(&seen, &write.bytes, executable, Lane::API, editor);
@@ -233,7 +233,7 @@ impl Core {
         editor: &Editor,
     ) -> Result<PutResult, ApiError> {
         let loaded = self.documents.get_for_change(&address.document).map_err(|it| no_document(what.into(), &it))?;
-        let seen = states::seen_by_writer(what, loaded, write.options.base.as_deref(), editor.actor)?;
+        let seen = states::seen_by_writer(what, loaded, write.options.at.as_deref(), editor.actor)?;
         let was = seen.file();
         let executable = write.options.executable.unwrap_or(was.is_some_and(|file| file.executable));
         let format = was.map(murmurate_crdt::render::Content::format);

@@ -63,8 +63,8 @@ impl Core {
     /// Carries out a write.
     pub(super) async fn answer_write(&mut self, request: Request) {
         match request {
-            Request::Put { address, value, kind, expect, base, caller, reply } => {
-                self.put(edits::Put { address, value, kind, expect, base, caller }, reply).await;
+            Request::Put { address, value, kind, expect, at, caller, reply } => {
+                self.put(edits::Put { address, value, kind, expect, at, caller }, reply).await;
             }
             Request::Delete { address, caller, reply } => self.delete(&address, caller, reply).await,
             Request::WriteFile { doc, bytes, options, caller, reply } => {

@@ -62,6 +62,7 @@ impl Core {
                 bytes: file.bytes.len() as u64,
                 conflicts,
                 time: newest.map(|record| Time::from_ms(record.time_ms)),
+                renamed_from: loaded.document.state().renamed_from().map(|from| from.document.to_string()),
             });
         }
         Ok(Documents { v: V1, documents, next })

@@ -50,16 +50,16 @@ pub(super) fn rendered(what: &str, loaded: &mut Loaded, name: &str) -> Result<Ar
     Ok(if now.heads == heads { now } else { Arc::new(loaded.document.render_at(&heads)) })
 }
 
-/// What the writer of a whole file or of a key had seen: the state that `base` names, nothing if it is empty, else what is
+/// What the writer of a whole file or of a key had seen: the state that `at` names, nothing if it is empty, else what is
 /// there now.
 pub(super) fn seen_by_writer(
     what: &str,
     loaded: &mut Loaded,
-    base: Option<&str>,
+    at: Option<&str>,
     actor: ActorId,
 ) -> Result<Arc<Rendered>, ApiError> {
     let now = loaded.rendered();
-    let seen = match base {
+    let seen = match at {
         None => return Ok(now),
         Some("") if now.file().is_none() => return Ok(now),
         Some("") => {

@@ -109,7 +109,9 @@ impl Core {
         let editor = self.editor(String::new());
         let seen = self.rendered_base(&save.document, base).ok()?;
         let mut copy = self.documents.get_for_change(&save.document).ok()?.document.clone();
-        let written = copy.take_file(&seen, &save.bytes, save.executable, Lane::FILE, &editor).ok()??;
+        let written = copy
+            .take_renamed_file(&seen, &save.bytes, save.executable, save.renamed_from.as_ref(), Lane::FILE, &editor)
+            .ok()??;
         let rendered = copy.render_at(&[written.hash]);
         let checked = self.checked(&save.document, rendered.file()?);
         Some(Checked { bytes: save.bytes.clone(), ..checked })

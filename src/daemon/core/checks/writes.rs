@@ -87,12 +87,12 @@ impl Core {
     fn write_uncommitted(&mut self, document: &DocumentId, request: &Request) -> Option<()> {
         const WHAT: &str = "try";
         match request {
-            Request::Put { address, value, kind, expect, base, caller, .. } => {
+            Request::Put { address, value, kind, expect, at, caller, .. } => {
                 let (address, value, expect) = (address.clone(), value.clone(), expect.clone());
-                let put = Put { address, value, kind: *kind, expect, base: base.clone(), caller: caller.clone() };
+                let put = Put { address, value, kind: *kind, expect, at: at.clone(), caller: caller.clone() };
                 let editor = self.editor(caller.user.clone());
                 let address: Address = put.address.parse().ok()?;
-                if put.base.is_some() {
+                if put.at.is_some() {
                     return self.insert(WHAT, &address, &put, &editor).ok().map(drop);
                 }
                 match self.plan_put(WHAT, &address, &put).ok()? {

@@ -182,8 +182,12 @@ pub(super) fn known(content: &str) -> KnownFile {
     KnownFile { hash: ContentHash::of(content.as_bytes()), executable: false }
 }
 
-fn folder(root: PathBuf, known: &BTreeMap<String, KnownFile>, joining: bool, system: Arc<dyn FileSystem>) -> Folder {
-    let setup = Setup { name: "web".into(), root, known: known.clone(), recent: BTreeSet::new(), joining };
+fn setup(root: PathBuf, known: &BTreeMap<String, KnownFile>, joining: bool) -> Setup {
+    let (known, recent) = (known.clone(), BTreeSet::new());
+    Setup { name: "web".into(), root, known, recent, joining, patterns: None }
+}
+
+fn folder(setup: Setup, system: Arc<dyn FileSystem>) -> Folder {
     Folder::new(setup, [7; 16], system, Arc::new(NoHints))
 }
 
@@ -200,11 +204,26 @@ impl Bench {
 
     /// The same, on another file system.
     pub(super) fn on(system: Arc<dyn FileSystem>, fill: impl FnOnce(&Path)) -> Self {
+        Self::set_up(None, system, fill)
+    }
+
+    /// An empty folder that joined, for a daemon that can't see who has files open.
+    pub(super) fn unseeing() -> Self {
+        Self::on(Scripted::system(|_, _| Act::Go), |_| {})
+    }
+
+    /// A folder that joins a mesh with these patterns of what is left alone.
+    pub(super) fn joining_with(patterns: &'static str, fill: impl FnOnce(&Path)) -> Self {
+        Self::set_up(Some(patterns.into()), Arc::new(HostFileSystem), fill)
+    }
+
+    fn set_up(patterns: Option<Bytes>, system: Arc<dyn FileSystem>, fill: impl FnOnce(&Path)) -> Self {
         let directory = Arc::new(tempfile::tempdir().unwrap());
         fs::create_dir(directory.path().join("root")).unwrap();
         fill(&directory.path().join("root"));
         let known = BTreeMap::new();
-        let folder = folder(directory.path().join("root"), &known, true, system);
+        let setup = Setup { patterns, ..setup(directory.path().join("root"), &known, true) };
+        let folder = folder(setup, system);
         let environment = Environment::system();
         let now = Duration::from_secs(1000);
         let mut bench = Self { directory, environment, folder, now, known, events: Vec::new(), tickets: 0 };
@@ -221,7 +240,7 @@ impl Bench {
         Self {
             directory: Arc::clone(&self.directory),
             environment: Environment::system(),
-            folder: folder(self.root(), &self.known, false, system),
+            folder: folder(setup(self.root(), &self.known, false), system),
             now: Duration::from_secs(1000),
             known: self.known.clone(),
             events: Vec::new(),
@@ -262,6 +281,10 @@ impl Bench {
     fn remember(&mut self, event: &FileEvent) {
         match event {
             FileEvent::Saved { path, hash, executable, kind: SaveKind::Edit | SaveKind::Joining, .. } => {
+                self.known.insert(path.clone(), KnownFile { hash: *hash, executable: *executable });
+            }
+            FileEvent::Saved { path, hash, executable, kind: SaveKind::Renamed { from }, .. } => {
+                self.known.remove(from);
                 self.known.insert(path.clone(), KnownFile { hash: *hash, executable: *executable });
             }
             FileEvent::Deleted { path, .. } => {

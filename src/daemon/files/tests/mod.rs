@@ -3,8 +3,12 @@
 mod bench;
 mod crashes;
 mod deletes;
+mod ignoring;
+mod links;
 mod power_cuts;
 mod races;
 mod reading;
+mod renames;
 mod service;
+mod spelling;
 mod writing;

@@ -174,7 +174,7 @@ fn open(
     joining: bool,
 ) -> Folder {
     let (name, root) = ("web".to_owned(), PathBuf::from(ROOT));
-    let setup = Setup { name, root, known: known.clone(), recent: recent.clone(), joining };
+    let setup = Setup { name, root, known: known.clone(), recent: recent.clone(), joining, patterns: None };
     Folder::new(setup, [7; 16], Arc::new(files.clone()), Arc::new(NoHints))
 }
 

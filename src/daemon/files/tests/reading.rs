@@ -59,7 +59,7 @@ fn a_closed_file_is_read_at_once_and_others_after_quiet() {
     bench.step(vec![done("a")]);
     assert_eq!(bench.take_saves(), [edit("a", "1")]);
     fs::write(bench.path("a"), "22").unwrap();
-    bench.step(vec![Input::Hint { path: "a".into(), hint: Hint::Changed }]);
+    bench.step(vec![Input::Hint { path: "a".into(), hint: Hint::Touched }]);
     bench.run_ms(299);
     assert_eq!(bench.take_saves(), []);
     bench.run_ms(1);
@@ -90,6 +90,56 @@ fn a_slow_writer_who_truncated_the_file_is_waited_for() {
     assert_eq!(bench.take_saves(), []);
     bench.run_ms(1);
     assert_eq!(bench.take_saves(), [edit("app.toml", "")]);
+}
+
+/// Truncates the file and writes only its first lines, and keeps it open.
+fn begin(path: &std::path::Path, lines: &[&str]) -> fs::File {
+    let mut file = OpenOptions::new().write(true).truncate(true).open(path).unwrap();
+    file.write_all(lines.concat().as_bytes()).unwrap();
+    file
+}
+
+#[test]
+fn a_file_cut_off_at_any_line_is_never_taken_while_its_writer_has_it_open() {
+    let old = "# The service.\n[server]\nhost = \"127.0.0.1\"\nport = 8080\n\n[limits]\nrps = 200\n";
+    let new = old.replace("127.0.0.1", "0.0.0.0").replace("200", "300");
+    let lines: Vec<&str> = new.split_inclusive('\n').collect();
+    // Seen by the hints alone, for as long as they tell; and in /proc, even if no hint came, for as long as it is open.
+    for (hints_are_told, is_seen, pause_ms) in [(true, false, 14_000), (true, true, 120_000), (false, true, 120_000)] {
+        for whole in 0..lines.len() {
+            let mut bench = if is_seen { Bench::new() } else { Bench::unseeing() };
+            bench.put("app.toml", old);
+            bench.run_ms(20_000);
+            let tell = |bench: &mut Bench, hint| {
+                let input = hints_are_told.then(|| Input::Hint { path: "app.toml".into(), hint });
+                bench.step(input.into_iter().collect());
+            };
+            let mut file = begin(&bench.path("app.toml"), &lines[..whole]);
+            tell(&mut bench, Hint::Changed);
+            bench.run_ms(pause_ms);
+            assert_eq!(bench.take_saves(), [], "{whole} lines, {is_seen}");
+            // The mesh doesn't write over it meanwhile either.
+            assert_eq!(bench.write("app.toml", "of = \"the mesh\"\n"), None);
+            file.write_all(lines[whole..].concat().as_bytes()).unwrap();
+            drop(file);
+            tell(&mut bench, Hint::Done);
+            bench.run_ms(20_000);
+            assert_eq!(bench.take_saves(), [edit("app.toml", &new)], "{whole} lines, {is_seen}");
+        }
+    }
+}
+
+#[test]
+fn lines_that_are_added_to_a_file_that_stays_open_are_taken() {
+    let mut bench = Bench::new();
+    bench.put("a.list", "one\n");
+    bench.run_ms(20_000);
+    bench.take_events();
+    let mut file = OpenOptions::new().append(true).open(bench.path("a.list")).unwrap();
+    file.write_all(b"two\n").unwrap();
+    bench.step(vec![Input::Hint { path: "a.list".into(), hint: Hint::Changed }]);
+    bench.run_ms(400);
+    assert_eq!(bench.take_saves(), [edit("a.list", "one\ntwo\n")]);
 }
 
 #[test]

@@ -37,7 +37,8 @@ impl Daemon {
 
     async fn with_folder(mut self) -> Self {
         let (root, known, recent) = (self.root(), BTreeMap::new(), BTreeSet::new());
-        self.send(FileCommand::AddFolder { folder: "web".into(), root, known, recent, joining: true }).await;
+        self.send(FileCommand::AddFolder { folder: "web".into(), root, known, recent, joining: true, patterns: None })
+            .await;
         self.until(|event| matches!(event, FileEvent::Scanned { .. })).await;
         self
     }
@@ -249,7 +250,9 @@ async fn without_watches_folders_are_polled_and_that_is_told() {
     let (commands, events) = FileService::start_with(Environment::system(), system, hints);
     let mut daemon = Daemon { directory: tempfile::tempdir().unwrap(), commands, events };
     let (root, known, recent) = (daemon.root(), BTreeMap::new(), BTreeSet::new());
-    daemon.send(FileCommand::AddFolder { folder: "web".into(), root, known, recent, joining: true }).await;
+    daemon
+        .send(FileCommand::AddFolder { folder: "web".into(), root, known, recent, joining: true, patterns: None })
+        .await;
     let events = daemon.until(|event| matches!(event, FileEvent::Scanned { .. })).await;
     let polling = |event: &FileEvent| matches!(event, FileEvent::FolderTrouble { why: FolderTrouble::Polling(_), .. });
     assert!(events.iter().any(polling), "{events:?}");
@@ -262,7 +265,9 @@ async fn folders_within_folders_and_unknown_ones_are_refused_and_each_command_is
     let mut daemon = Daemon::start().await;
     for root in [daemon.root().join("below"), daemon.root(), PathBuf::from("relative")] {
         let (known, recent) = (BTreeMap::new(), BTreeSet::new());
-        daemon.send(FileCommand::AddFolder { folder: "other".into(), root, known, recent, joining: true }).await;
+        daemon
+            .send(FileCommand::AddFolder { folder: "other".into(), root, known, recent, joining: true, patterns: None })
+            .await;
         let answer = daemon.next().await;
         assert!(matches!(answer, FileEvent::FolderTrouble { why: FolderTrouble::Refused(_), .. }), "{answer:?}");
     }

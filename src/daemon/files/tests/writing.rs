@@ -90,7 +90,7 @@ fn a_change_of_the_execute_bit_is_an_edit() {
 #[test]
 fn names_that_lead_out_or_are_ours_are_refused() {
     let mut bench = Bench::new();
-    for path in ["../a", "a/../../b", "/etc/passwd", ".murmurate/folder", "a~"] {
+    for path in ["../a", "a/../../b", "/etc/passwd", ".murmurate/folder"] {
         assert!(matches!(failure(bench.write(path, "x")), WriteFailure::Name(_)), "{path}");
     }
 }

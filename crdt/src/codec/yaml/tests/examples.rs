@@ -1,0 +1,1 @@
+//! Texts and trees, one by one.
