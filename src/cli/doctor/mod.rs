@@ -8,6 +8,7 @@
 
 mod certificate;
 mod check;
+mod checks;
 mod clock;
 mod conflicts;
 mod daemon;
@@ -80,6 +81,7 @@ pub(super) fn look(findings: &Findings) -> Checks {
         fsync::check,
         inotify::check,
         held::check,
+        checks::check,
         conflicts::check,
         documents::check,
     ];
