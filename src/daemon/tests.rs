@@ -60,6 +60,7 @@ impl Mesh {
                 advertise: Vec::new(),
                 peers: peers.map(|address| address.to_string().parse().unwrap()).collect(),
                 certificate_validity: Duration::from_secs(86_400),
+                rules: Arc::default(),
                 data_dir,
             };
             hosts.push(Host { daemon: None, config, folder });

@@ -9,7 +9,9 @@ use murmurate_net::PeerAddress;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
+use super::checks::{self, CheckTable, ReloadTable, SchemaTable};
 use super::{Setting, Surroundings, bad_setting, file, first, parse_duration, variable};
+use crate::daemon::checks::Rules;
 
 /// Where the system's daemon has its settings.
 const SYSTEM_FILE: &str = "/etc/murmurate/daemon.toml";
@@ -33,8 +35,20 @@ const LONGEST_VALIDITY: Duration = Duration::from_secs(825 * 24 * 60 * 60);
 /// What is logged by default: each connection, folder and trouble, not each change.
 const LOG: &str = "info";
 
-const KEYS: [&str; 9] =
-    ["name", "data_dir", "runtime_dir", "socket", "listen", "advertise", "peers", "certificate_validity", "log"];
+const KEYS: [&str; 12] = [
+    "name",
+    "data_dir",
+    "runtime_dir",
+    "socket",
+    "listen",
+    "advertise",
+    "peers",
+    "certificate_validity",
+    "log",
+    "check",
+    "schema",
+    "reload",
+];
 
 /// The file, as it is written.
 #[derive(Debug, Default, Deserialize)]
@@ -49,6 +63,12 @@ struct File {
     peers: Option<Vec<String>>,
     certificate_validity: Option<String>,
     log: Option<String>,
+    #[serde(default)]
+    check: Vec<CheckTable>,
+    #[serde(default)]
+    schema: Vec<SchemaTable>,
+    #[serde(default)]
+    reload: Vec<ReloadTable>,
 }
 
 /// What the command line says.
@@ -89,6 +109,9 @@ pub struct Settings {
     pub certificate_validity: Setting<Duration>,
     /// What is logged, as `tracing` filters are written.
     pub log: Setting<String>,
+    /// Checks, schemas and reloads. Default: none. From the file only: who starts a daemon with other variables or flags
+    /// needn't be who may have it run commands.
+    pub rules: Rules,
 }
 
 impl Settings {
@@ -135,6 +158,7 @@ impl Settings {
         surroundings: &Surroundings,
     ) -> Result<Self, ApiError> {
         let from = Sources { file: &path.value, surroundings };
+        let rules = checks::rules(&path.value, file.check, file.schema, file.reload)?;
         let name = match flags.name.clone() {
             Some(name) => Setting::new(name, "flag --name"),
             None => from.pick("MURMURATE_NAME", text, file.name, || default_name(surroundings))?,
@@ -172,7 +196,17 @@ impl Settings {
             peers,
             certificate_validity,
             log,
+            rules,
         })
+    }
+
+    /// Refuses commands from a file that somebody else than root and the daemon's user, `uid`, may write: they would run as
+    /// the daemon.
+    ///
+    /// # Errors
+    /// When there are commands, and it is such a file.
+    pub fn check_who_writes_commands(&self, uid: u32) -> Result<(), ApiError> {
+        if self.rules.have_commands() { checks::check_writers(&self.file.value, uid) } else { Ok(()) }
     }
 }
 

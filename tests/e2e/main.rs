@@ -11,6 +11,7 @@ mod archives;
 mod bench;
 mod care;
 mod certificates;
+mod checks;
 mod cli;
 mod crash;
 mod dev;

@@ -126,6 +126,7 @@ impl World {
                 advertise: Vec::new(),
                 peers: peers.map(|address| address.to_string().parse().unwrap()).collect(),
                 certificate_validity: VALIDITY,
+                rules: Arc::default(),
                 data_dir,
             };
             let own_seed = seed.wrapping_mul(1_000).wrapping_add(index as u64);

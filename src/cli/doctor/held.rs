@@ -3,6 +3,7 @@
 use murmurate_client::types::{FileStatus, Status};
 
 use super::check::Check;
+use super::checks;
 use super::findings::Findings;
 
 const NAME: &str = "held";
@@ -17,9 +18,10 @@ pub(super) fn check(findings: &Findings) -> Check {
 }
 
 fn judge(status: &Status) -> Check {
-    if !status.held.is_empty() {
+    let held: Vec<FileStatus> = status.held.iter().filter(|file| !checks::concerns(file)).cloned().collect();
+    if !held.is_empty() {
         let fix = "correct the file where it was saved; `murmurate status` shows what is wrong";
-        return Check::warn(NAME, format!("edits are held: {}", names(&status.held)), fix);
+        return Check::warn(NAME, format!("edits are held: {}", names(&held)), fix);
     }
     let deletes: Vec<_> = status.folders.iter().filter(|folder| folder.deletes_held > 0).collect();
     if let [first, ..] = &deletes[..] {
@@ -31,7 +33,7 @@ fn judge(status: &Status) -> Check {
 }
 
 /// Places only: the reasons may quote what stands in the files.
-fn names(files: &[FileStatus]) -> String {
+pub(super) fn names(files: &[FileStatus]) -> String {
     let place = |file: &FileStatus| match file.line {
         Some(line) => format!("{} (line {line})", file.doc),
         None => file.doc.clone(),

@@ -8,6 +8,7 @@
 
 mod certificate;
 mod check;
+mod checks;
 mod clock;
 mod conflicts;
 mod daemon;
@@ -82,6 +83,7 @@ pub(super) fn look(findings: &Findings) -> Checks {
         inotify::check,
         folders::check,
         held::check,
+        checks::check,
         conflicts::check,
         documents::check,
     ];

@@ -43,6 +43,7 @@ fn without_a_daemon_the_rest_is_looked_at() {
             "store",
             "folders",
             "held",
+            "checks",
             "conflicts",
             "documents"
         ]

@@ -89,6 +89,7 @@ impl Core {
             .chain(self.own_revocation())
             .chain(frozen)
             .chain(grown)
+            .chain(self.reload_problems())
             .chain(refused)
             .chain(self.missing_links())
             .collect()

@@ -193,6 +193,7 @@ fn a_late_edit_stays_in_staging_until_it_is_taken() {
     let file = open(&bench);
     bench.put("a", "new content");
     rewrite(&file, "an edit in place");
+    drop(file);
     bench.run_ms(20_000);
     let (_, _, SaveKind::Late { receipt, .. }) = bench.take_saves().remove(0) else { panic!("not late") };
     assert_eq!(bench.staged().len(), 2);
