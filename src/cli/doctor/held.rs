@@ -1,6 +1,6 @@
 //! Files and deletes that wait for a person.
 
-use murmurate_client::types::{FileStatus, Folder, FolderState, Status};
+use murmurate_client::types::{FileStatus, Status};
 
 use super::check::Check;
 use super::checks;
@@ -18,10 +18,6 @@ pub(super) fn check(findings: &Findings) -> Check {
 }
 
 fn judge(status: &Status) -> Check {
-    let broken: Vec<_> = status.folders.iter().filter_map(broken).collect();
-    if !broken.is_empty() {
-        return Check::bad(NAME, broken.join("; "), "put the directory right: it is looked for again by itself");
-    }
     let held: Vec<FileStatus> = status.held.iter().filter(|file| !checks::concerns(file)).cloned().collect();
     if !held.is_empty() {
         let fix = "correct the file where it was saved; `murmurate status` shows what is wrong";
@@ -33,13 +29,7 @@ fn judge(status: &Status) -> Check {
         let fix = format!("bring the files back, or `murmurate folder confirm {}`", first.name);
         return Check::warn(NAME, format!("{count} deletes wait for a confirmation"), fix);
     }
-    let files: u64 = status.folders.iter().map(|folder| folder.files).sum();
-    Check::ok(NAME, format!("nothing, of {files} files in {} folders", status.folders.len()))
-}
-
-fn broken(folder: &Folder) -> Option<String> {
-    let problem = folder.problem.as_deref().filter(|_| folder.state == FolderState::Trouble)?;
-    Some(format!("the folder {} isn't kept: {problem}", folder.name))
+    Check::ok(NAME, "nothing".to_owned())
 }
 
 /// Places only: the reasons may quote what stands in the files.

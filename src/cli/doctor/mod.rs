@@ -15,6 +15,7 @@ mod daemon;
 mod disk;
 mod documents;
 mod findings;
+mod folders;
 mod fsync;
 mod held;
 mod inotify;
@@ -80,6 +81,7 @@ pub(super) fn look(findings: &Findings) -> Checks {
         disk::check,
         fsync::check,
         inotify::check,
+        folders::check,
         held::check,
         checks::check,
         conflicts::check,

@@ -41,6 +41,7 @@ fn without_a_daemon_the_rest_is_looked_at() {
             "peers",
             "refused",
             "store",
+            "folders",
             "held",
             "checks",
             "conflicts",
