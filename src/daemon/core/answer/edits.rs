@@ -237,7 +237,7 @@ impl Core {
         let was = seen.file();
         let executable = write.options.executable.unwrap_or(was.is_some_and(|file| file.executable));
         let format = was.map(murmurate_crdt::render::Content::format);
-        let file = edit::preview(address.document.path(), &write.bytes, executable, format);
+        let file = edit::preview(address.document.as_str(), &write.bytes, executable, format);
         let file = file.map_err(|error| no_edit(what.into(), &error))?;
         let changed = was.is_none_or(|was| was.bytes != file.bytes || was.executable != executable);
         let version = view::newest(&loaded.document).map(|dot| dot.to_string()).unwrap_or_default();
