@@ -45,7 +45,7 @@ pub fn detect(path: &str, bytes: &[u8]) -> Format {
     if JSON.contains(&extension) || (PERHAPS_JSON.contains(&name) && begins_like_json(bytes)) {
         return Format::Json;
     }
-    if YAML.contains(&extension) || YAML_NAMES.contains(&&*name) {
+    if YAML.contains(&extension) || YAML_NAMES.contains(&name) {
         return Format::Yaml;
     }
     if bytes.contains(&0) || std::str::from_utf8(bytes).is_err() {

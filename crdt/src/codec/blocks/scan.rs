@@ -32,8 +32,8 @@ pub(super) const COMMENTS: &[char] = &['#'];
 
 /// Whether a text is HAProxy's: the first line that isn't blank or a comment begins a section, and opens no block.
 pub(super) fn is_haproxy(text: &str) -> bool {
-    let lines = text.split('\n').map(str::trim);
-    let first = lines.filter(|line| !line.is_empty() && !line.starts_with(COMMENTS)).next().unwrap_or_default();
+    let mut lines = text.split('\n').map(str::trim);
+    let first = lines.find(|line| !line.is_empty() && !line.starts_with(COMMENTS)).unwrap_or_default();
     is_section(first.split_whitespace().next().unwrap_or_default()) && !first.contains(['{', ';'])
 }
 

@@ -28,9 +28,7 @@ fn directives_and_blocks_nest() {
 .http@0.location ~0 \~1php$@0.return@0 "return" "200 \"} # ;\""
  "" table
 "##;
-    let expected = expected
-        .replace(" close=\"\\0}\\n\" indent", " indent")
-        .replace("user@0 \"user\" \"www\" lead=\"\\n\"", "user@0 \"user\" \"www\" lead=\"\\n\"");
+    let expected = expected.replace(" close=\"\\0}\\n\" indent", " indent");
     assert_eq!(testing::outline(BLOCKS, text), expected.trim_start());
 }
 

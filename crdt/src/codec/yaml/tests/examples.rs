@@ -263,7 +263,7 @@ mod refusals {
 mod merged {
     use super::*;
 
-    fn child<'a>(node: &'a mut Node, index: usize) -> &'a mut Node {
+    fn child(node: &mut Node, index: usize) -> &mut Node {
         &mut node.children[index]
     }
 

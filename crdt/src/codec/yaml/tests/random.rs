@@ -91,7 +91,7 @@ impl Writer<'_> {
 
     /// Entries of a table or a list; `here` is on the line of a dash.
     fn block(&mut self, indent: usize, depth: usize, here: bool) {
-        let is_list = self.choice() % 3 == 0;
+        let is_list = self.choice().is_multiple_of(3);
         let count = self.choice() % 4 + 1;
         let first = self.choice();
         for number in 0..count {
@@ -104,7 +104,7 @@ impl Writer<'_> {
             } else {
                 let key = ["a", "b", "\"c d\"", "'e'", "<<", "f.g", "1", "name"][(first + number) % 8];
                 self.text.push_str(key);
-                if self.choice() % 9 == 0 {
+                if self.choice().is_multiple_of(9) {
                     self.text.push(' ');
                 }
                 self.text.push(':');
@@ -115,7 +115,7 @@ impl Writer<'_> {
 
     fn item(&mut self, indent: usize, depth: usize) {
         self.text.push('-');
-        if depth > 0 && self.choice() % 3 == 0 {
+        if depth > 0 && self.choice().is_multiple_of(3) {
             let blanks = self.choice() % 3 + 1;
             self.text.push_str(&" ".repeat(blanks));
             self.block(indent + 1 + blanks, depth - 1, true);
@@ -125,7 +125,7 @@ impl Writer<'_> {
     }
 
     fn value(&mut self, indent: usize, depth: usize) {
-        if depth > 0 && self.choice() % 3 == 0 {
+        if depth > 0 && self.choice().is_multiple_of(3) {
             let trail = ["\n", " # c\n", "  \n"][self.choice() % 3];
             self.text.push_str(trail);
             let deeper = indent + self.choice() % 4 + 1;
