@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use sha2::{Digest, Sha256};
+
 use crate::clock::Dot;
 use crate::codec;
 use crate::document::{Document, Heads};
@@ -144,8 +146,7 @@ impl Finder<'_> {
     fn epochs(&self) -> Option<Conflict> {
         let value = |candidate: &Candidate| {
             let Cell::Epoch(id, format) = &candidate.cell else { return None };
-            let content = render::content_of(self.state, id, *format)?;
-            Some((String::from_utf8_lossy(&content.bytes).into_owned(), None))
+            Some((whole(&render::content_of(self.state, id, *format)?), None))
         };
         self.file_register(Register::Epoch, &self.state.epoch, value)
     }
@@ -154,7 +155,7 @@ impl Finder<'_> {
     fn replaced(&self) -> Option<Conflict> {
         let epochs: Vec<(&EpochId, Dot)> = self.state.epoch.0.iter().filter_map(|it| self.epoch_of(it)).collect();
         let mut values = vec![ConflictValue {
-            text: self.rendered.file().map(|file| String::from_utf8_lossy(&file.bytes).into_owned()),
+            text: self.rendered.file().map(whole),
             value: None,
             dot: epochs.last()?.1,
             choice: Choice::KeepShown,
@@ -167,11 +168,24 @@ impl Finder<'_> {
             let unseen = |dot: &Dot| history.record(*dot).is_some_and(|record| !history.is_in(record, &writes));
             let unseen: Vec<Dot> = self.last_writes(epoch).into_values().filter(unseen).collect();
             let together = if unseen.len() > 1 { vec![unseen.clone()] } else { vec![] };
-            for dots in together.into_iter().chain(unseen.into_iter().map(|dot| vec![dot])) {
+            let inner = self.losers_at(&unseen).into_iter().filter(|dot| !unseen.contains(dot)).collect::<Vec<_>>();
+            for dots in together.into_iter().chain(unseen.iter().chain(&inner).map(|dot| vec![*dot])) {
                 values.extend(self.content_at(&dots).filter(|value| values.iter().all(|it| it.text != value.text)));
             }
         }
         conflict(Path::ROOT, Subject::File, Kind::Concurrent, values)
+    }
+
+    /// The changes that wrote what is in a conflict within the file that some changes together make.
+    fn losers_at(&self, dots: &[Dot]) -> BTreeSet<Dot> {
+        let history = self.document.history();
+        let heads: Heads = dots.iter().filter_map(|dot| Some(history.record(*dot)?.hash)).collect();
+        let (state, rendered) = (self.document.state_by(&heads), self.document.render_at(&heads));
+        let finder = Finder { document: self.document, state: &state, rendered: &rendered };
+        let Some((id, format)) = state.shown_epoch() else { return BTreeSet::new() };
+        let Some(epoch) = state.epoch(id) else { return BTreeSet::new() };
+        let conflicts = FragmentFinder { finder: &finder, id, format, epoch }.all();
+        conflicts.iter().flat_map(|conflict| &conflict.values).map(|value| value.dot).collect()
     }
 
     /// The file that some changes together make, to be taken for the whole.
@@ -180,7 +194,7 @@ impl Finder<'_> {
         let heads: Heads = dots.iter().filter_map(|dot| Some(history.record(*dot)?.hash)).collect();
         let dot = *dots.iter().max_by_key(|dot| (history.record(**dot).map(|record| record.max_op), dot.writer))?;
         let rendered = self.document.render_at(&heads);
-        let text = Some(String::from_utf8_lossy(&rendered.file()?.bytes).into_owned());
+        let text = Some(whole(rendered.file()?));
         Some(ConflictValue { text, value: None, dot, choice: Choice::TakeHeads(heads) })
     }
 
@@ -247,8 +261,7 @@ impl Finder<'_> {
     fn excluded(&self) -> Option<Conflict> {
         let history = self.document.history();
         let shown = self.rendered.heads.iter().filter_map(|head| history.dot(head)).max()?;
-        let text =
-            |rendered: &Rendered| rendered.file().map(|content| String::from_utf8_lossy(&content.bytes).into_owned());
+        let text = |rendered: &Rendered| rendered.file().map(whole);
         let mut values =
             vec![ConflictValue { text: text(self.rendered), value: None, dot: shown, choice: Choice::KeepShown }];
         for head in &self.rendered.excluded {
@@ -263,6 +276,19 @@ impl Finder<'_> {
         }
         conflict(Path::ROOT, Subject::File, Kind::Unrenderable, values)
     }
+}
+
+/// A whole file, as a value of a conflict: its text. Bytes that are no text are told by their number and SHA-256.
+fn whole(content: &render::Content) -> String {
+    match content.format() {
+        Format::Binary => digest(&content.bytes),
+        _ => String::from_utf8_lossy(&content.bytes).into_owned(),
+    }
+}
+
+fn digest(bytes: &[u8]) -> String {
+    let hash: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{} bytes, SHA-256 {hash}", bytes.len())
 }
 
 /// One value alone is no conflict.
@@ -364,11 +390,12 @@ impl FragmentFinder<'_> {
 
     fn describe(&self, cell: &Cell) -> (Option<String>, Option<Value>) {
         match cell {
-            Cell::Content(Content::Scalar(text)) => (Some(text.clone()), codec::of(self.format).scalar(text)),
-            Cell::Content(Content::Trivia(text)) => (Some(text.clone()), None),
-            Cell::Content(Content::Bytes(bytes)) => {
-                (Some(format!("{} bytes", bytes.len())), Some(Value::Bytes(bytes.clone())))
+            Cell::Content(Content::Scalar(text)) => {
+                // A key without a value is written as nothing.
+                (Some(text.trim_matches(INDENT).into()), codec::of(self.format).scalar(text))
             }
+            Cell::Content(Content::Trivia(text)) => (Some(text.clone()), None),
+            Cell::Content(Content::Bytes(bytes)) => (Some(digest(bytes)), Some(Value::Bytes(bytes.clone()))),
             Cell::Content(Content::Container(Shape::List)) => (Some("a list".into()), None),
             Cell::Content(Content::Container(Shape::Table)) | Cell::Implied => (Some("a table".into()), None),
             _ => (None, None),
@@ -380,7 +407,8 @@ impl FragmentFinder<'_> {
         if fragment.decor.0.len() < 2 || (fragment.live_content().is_none() && !self.lives_below(path)) {
             return None;
         }
-        let comment = |cell: &Cell| if let Cell::Decor(decor) = cell { comments(decor) } else { String::new() };
+        let comment =
+            |cell: &Cell| if let Cell::Decor(decor) = cell { comments(decor, self.format) } else { String::new() };
         let values = distinct(&fragment.decor, |a, b| comment(a) == comment(b))
             .into_iter()
             .filter_map(|candidate| {
@@ -509,11 +537,16 @@ fn is_live(fragment: &FragmentState) -> bool {
 }
 
 /// The comments of a decor, without spacing.
-fn comments(decor: &Decor) -> String {
+fn comments(decor: &Decor, format: Format) -> String {
     let all = [&decor.lead, &decor.separator, &decor.trail, &decor.after_comma, &decor.close];
     let text: String = all.into_iter().map(String::as_str).collect();
-    // Separators are `=`, `:` and spaces; what else there is, is a comment.
+    // Separators are `=`, `:`, spaces, and of blocks what opens, ends and closes them; what else there is, is a comment.
+    let is_mark = |character: char| {
+        matches!(character, '=' | ':' | ' ') || (format == Format::Blocks && "{;}".contains(character))
+    };
     let text = text.replace(INDENT, "");
-    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !matches!(*line, "" | "=" | ":")).collect();
+    let lines = text.lines().map(str::trim).filter(|line| !line.chars().all(is_mark));
+    let lines: Vec<&str> =
+        lines.map(|line| if format == Format::Blocks { line.trim_start_matches(is_mark) } else { line }).collect();
     lines.join("\n").trim_start_matches(['=', ':', ' ']).to_string()
 }

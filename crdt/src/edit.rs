@@ -171,7 +171,7 @@ impl Document {
             let cells = if file.executable == executable { vec![] } else { vec![executable_cell(executable)] };
             return self.commit(&base.heads, lane, editor, &cells);
         }
-        let tree = cut(self.id().path(), bytes, base.file().map(|file| file.tree.format))?;
+        let tree = cut(self.id().as_str(), bytes, base.file().map(|file| file.tree.format))?;
         let heads = base.heads.clone();
         let (writer, heads) = self.writer_and_heads(editor, lane, heads);
         let file = File { base, bytes, executable, renamed_from, dot: self.next_dot(writer) };
@@ -190,7 +190,7 @@ impl Document {
         }
         for epoch in [Epoch::New, Epoch::Present] {
             let tree = match epoch {
-                Epoch::New => cut(self.id().path(), file.bytes, Some(format))?,
+                Epoch::New => cut(self.id().as_str(), file.bytes, Some(format))?,
                 Epoch::Present => cut_as_text(file.bytes)?,
             };
             let cells = self.file_cells(file, tree, epoch);
@@ -211,7 +211,7 @@ impl Document {
         });
         let epoch = match (under, &base.content) {
             (Some(content), _) => content.epoch.clone(),
-            (None, None) if format.is_structured() => EpochId::first(format),
+            (None, None) if format.merges_when_created() => EpochId::first(format),
             _ => EpochId::replacing(format, &base.heads, bytes),
         };
         if under.is_none() {
@@ -346,6 +346,10 @@ impl Document {
             let dot = winner.and_then(|winner| self.history().dot_of(winner.operation));
             return Ok(PutPlan::Unchanged { register, dot });
         }
+        let depends = former == Some(Value::Null) || !shown::stands_alone(tree.format, &literal);
+        if codec.keys_repeat() && depends {
+            check_in_place(&tree, &register, &literal)?;
+        }
         Ok(PutPlan::Replace { register, cell: Cell::Content(Content::Scalar(literal)) })
     }
 
@@ -367,7 +371,7 @@ impl Document {
         if let Some(file) = rendered.file() {
             return Ok(Cow::Borrowed(&file.tree));
         }
-        let format = codec::detect(self.id().path(), b"");
+        let format = codec::detect(self.id().as_str(), b"");
         if !format.is_structured() {
             let why = "a file that isn't there, in a format without keys; put the whole file";
             return Err(EditError::NoPlace(why.into()));
@@ -400,7 +404,7 @@ impl Document {
         let dot = self.next_dot(writer);
         // Cut again: what was inserted gets the ids and the shape that a parser gives it.
         let format = tree.format;
-        let tree = cut(self.id().path(), &bytes, Some(format))?;
+        let tree = cut(self.id().as_str(), &bytes, Some(format))?;
         if tree.format != format {
             // Past a limit a file is kept as a whole: a put must not take its keys away.
             let why = "with it the file would have too many keys, or too deep ones, to be merged key by key";
@@ -663,18 +667,20 @@ pub fn preview(
 /// it had.
 pub(crate) fn cut(path: &str, bytes: &[u8], before: Option<Format>) -> Result<Tree, EditError> {
     limit("the file", bytes.len(), limits::FILE_BYTES)?;
-    let format = codec::detect(path, bytes);
+    let format = codec::detect_again(path, bytes, before);
     match codec::parse(format, bytes) {
         Ok(tree) if is_sound(&tree, bytes) => Ok(tree),
-        Err(ParseError::Syntax(error)) if format.is_structured() && is_held(bytes, before) => Err(error.into()),
+        Err(ParseError::Syntax(error)) if format.is_structured() && is_held(format, bytes, before) => Err(error.into()),
         _ => cut_as_text(bytes),
     }
 }
 
-/// Whether a structured file that doesn't parse is a mistake to be held, rather than another kind of text.
-fn is_held(bytes: &[u8], before: Option<Format>) -> bool {
+/// Whether a structured file that doesn't parse is a mistake to be held, rather than another kind of text. What is new and
+/// has nginx's path may well be something else.
+fn is_held(format: Format, bytes: &[u8], before: Option<Format>) -> bool {
     match before {
-        Some(format) => format.is_structured(),
+        Some(before) => before.is_structured(),
+        None if format == Format::Blocks => false,
         None => !std::str::from_utf8(bytes).is_ok_and(codec::looks_like_template),
     }
 }
@@ -701,6 +707,17 @@ fn cut_as_text(bytes: &[u8]) -> Result<Tree, EditError> {
     tree.map_err(|error| EditError::NoPlace(error.to_string()))
 }
 
+/// Whether a value whose meaning depends on what is around it keeps it in its place.
+fn check_in_place(tree: &Tree, register: &Register, literal: &str) -> Result<(), EditError> {
+    let Register::Fragment { path, .. } = register else { return Ok(()) };
+    let mut tree = tree.clone();
+    if let Some(node) = tree.root.find_mut(path) {
+        node.content = Content::Scalar(literal.into());
+    }
+    let reads = render::reads_back(&tree, &codec::print(&tree));
+    if reads { Ok(()) } else { Err(EditError::NoPlace("the file would not be valid with it".into())) }
+}
+
 /// The literal that a put writes (MERGE rule 16).
 pub(crate) fn literal(format: Format, text: &str, put_type: PutType, old: Option<&Value>) -> Result<String, EditError> {
     let codec = codec::of(format);
@@ -720,6 +737,8 @@ pub(crate) fn literal(format: Format, text: &str, put_type: PutType, old: Option
         },
         // A text stays a text: `put app.toml#version 2` of "1" writes "2".
         (PutType::Automatic, Some(Value::String(_))) if !matches!(own, Some(Value::String(_))) => as_string(),
+        // What stands for itself is written as the format writes such a text: a shell wants quotes around blanks.
+        (PutType::Automatic, _) if format == Format::Env && own == Some(Value::String(text.into())) => as_string(),
         (PutType::Automatic, _) if own.is_some() => Ok(text.into()),
         (PutType::Automatic, _) => meaning_of(codec, text).map_or_else(as_string, |_| Ok(text.into())),
     }

@@ -58,7 +58,7 @@ mod tests {
         let large = vec![b'\n'; crate::limits::KEYS_PER_FILE + 1];
         let rows: &[(&str, &[u8], Format, Option<&str>)] = &[
             ("a.toml", b"a = 1\n", Format::Toml, None),
-            ("a.conf", b"a = 1\n", Format::Text, None),
+            ("a.txt", b"a = 1\n", Format::Text, None),
             ("a.json", b"{\n\"a\": 1,\n\"a\": 2}\n", Format::Text, Some("at line 3")),
             ("a.toml", b"a = 1\nb = {{ b }}\n", Format::Text, Some("template markers at line 2")),
             ("a.toml", b"a = 1\nb = = 2\n", Format::Text, Some("not toml: ")),

@@ -81,6 +81,7 @@ struct Member {
     name: Option<String>,
     /// A digest of everything in it but ids, spacing and comments.
     digest: [u8; 32],
+    /// A value on one line: another one in its place is another item. One on several lines is edited.
     is_scalar: bool,
     text: String,
 }
@@ -115,7 +116,7 @@ fn member(node: &Node, id: &str, format: Format) -> Member {
         hash.update([u8::try_from(below.path.0.len()).unwrap_or(u8::MAX)]);
     });
     let (is_scalar, text) = match &node.content {
-        Content::Scalar(text) => (true, text.clone()),
+        Content::Scalar(text) => (!text.contains('\n'), text.clone()),
         Content::Trivia(text) => (false, text.clone()),
         _ => (false, String::new()),
     };
@@ -161,18 +162,31 @@ fn ids(
     members
         .iter()
         .zip(matched)
-        .map(|(member, matched)| {
+        .enumerate()
+        .map(|(index, (member, matched))| {
             let occurrence = occurrences.entry(member.digest).or_insert(0);
             *occurrence += 1;
-            if let Some(index) = matched {
-                return base[index].id.clone();
+            if let Some(before) = matched {
+                return base[before].id.clone();
             }
             let name = member.name.clone().filter(|name| unique.contains(name) && !taken.contains(name));
-            let id = name.unwrap_or_else(|| new_id(member, *occurrence, origin, fresh));
+            let number = (kind == Kind::Item).then(|| occurrence_number(member, index, base, format, origin)).flatten();
+            let id = number.or(name).unwrap_or_else(|| new_id(member, *occurrence, origin, fresh));
             taken.insert(id.clone());
             id
         })
         .collect()
+}
+
+/// Where keys may stand several times, the first occurrence of a new key has the same id on all hosts: whoever adds the
+/// key at the same time writes the same registers, so a merge makes no duplicates (MERGE rule 5). So have all occurrences
+/// of an import.
+fn occurrence_number(member: &Member, index: usize, base: &[Member], format: Format, origin: Origin) -> Option<String> {
+    let codec = codec::of(format);
+    let Some(Segment::Key(key)) = member.path.0.iter().rev().nth(1) else { return None };
+    let is_shared = origin == Origin::Import || (index == 0 && base.is_empty() && !codec.is_repeated(key));
+    // Not a mere number: that is how a path names an item that isn't there yet.
+    (codec.keys_repeat() && is_shared).then(|| format!("#{}", index + 1))
 }
 
 fn new_id(member: &Member, occurrence: usize, origin: Origin, fresh: &mut u64) -> String {
@@ -213,7 +227,7 @@ impl<'a> Matching<'a> {
         self.by_name();
         self.by_content_in_order();
         self.by_content_elsewhere();
-        self.by_place(kind == Kind::Trivia || format == Format::Text);
+        self.by_place(kind == Kind::Trivia || format == Format::Text || codec::of(format).keys_repeat());
         self.matched
     }
 

@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use crate::codec;
+use crate::codec::{self, joined, subsection};
 use crate::id::DocumentId;
 use crate::limits;
 use crate::overlay::Overlay;
@@ -278,29 +278,71 @@ impl<'a> Lookup<'a> {
         self.nodes.values().copied()
     }
 
-    /// Follows the steps of an address.
+    /// Follows the steps of an address. Where keys may stand several times, the only occurrence of a key is meant by it.
     #[must_use]
     pub fn find(&self, steps: &[Step]) -> Found {
-        let mut path = Path::ROOT;
-        for step in steps {
-            let items = self.items.get(&path).map_or(&[][..], Vec::as_slice);
+        match self.follow(steps) {
+            Ok(path) if self.exists(&path) => Found::Here(path),
+            Ok(path) => Found::Absent(path),
+            Err(why) => Found::NoSuchItem(why),
+        }
+    }
+
+    fn follow(&self, steps: &[Step]) -> Result<Path, String> {
+        let (mut path, mut rest) = (Path::ROOT, steps);
+        if let [Step::Key(section), Step::Key(inner), behind @ ..] = steps
+            && let Some(subsection) = self.subsection(section, inner)
+        {
+            (path, rest) = (Path::ROOT.key(&subsection), behind);
+        }
+        for step in rest {
             path = match step {
-                Step::Key(key) => path.key(key),
-                Step::Index(index) => match items.get(*index) {
-                    Some(item) => item.clone(),
-                    None if *index == items.len() => path.child(Segment::Item(index.to_string())),
-                    None => return Found::NoSuchItem(format!("the list has {} items", items.len())),
-                },
+                Step::Key(key) => self.only_occurrence(path)?.key(key),
+                Step::Index(index) => self.item(&path, *index)?,
                 Step::Field(field, value) => {
-                    let item = items.iter().find(|item| self.has_field(item, field, value)).cloned();
-                    match item.or_else(|| self.comment(&path, field, value)) {
-                        Some(found) => found,
-                        None => return Found::NoSuchItem(format!("no item has {field} = {value}")),
-                    }
+                    let mut items = self.items_of(&path).iter();
+                    let item = items.find(|item| self.has_field(item, field, value)).cloned();
+                    let found = item.or_else(|| self.comment(&path, field, value));
+                    found.ok_or_else(|| format!("no item has {field} = {value}"))?
                 }
             };
         }
-        if self.exists(&path) { Found::Here(path) } else { Found::Absent(path) }
+        Ok(if self.items_of(&path).len() == 1 { self.only_occurrence(path)? } else { path })
+    }
+
+    fn items_of(&self, list: &Path) -> &[Path] {
+        self.items.get(list).map_or(&[][..], Vec::as_slice)
+    }
+
+    fn item(&self, list: &Path, index: usize) -> Result<Path, String> {
+        let items = self.items_of(list);
+        match items.get(index) {
+            Some(item) => Ok(item.clone()),
+            None if index == items.len() => Ok(list.child(Segment::Item(index.to_string()))),
+            None => Err(format!("the list has {} items", items.len())),
+        }
+    }
+
+    /// Where keys may stand several times, the only place of one.
+    fn only_occurrence(&self, key: Path) -> Result<Path, String> {
+        match self.items_of(&key) {
+            _ if !self.keys_repeat() || !matches!(key.last(), Some(Segment::Key(_))) => Ok(key),
+            [] => Ok(key),
+            [only] => Ok(only.clone()),
+            all => Err(format!("{0} stands {1} times; say which: {0}[0]", self.format(&key), all.len())),
+        }
+    }
+
+    fn keys_repeat(&self) -> bool {
+        codec::of(self.format).keys_repeat()
+    }
+
+    /// The name of one of git's subsections: `remote.origin` is `[remote "origin"]`, unless `[remote]` has such a key.
+    fn subsection(&self, section: &str, inner: &str) -> Option<String> {
+        let name = joined(section, inner);
+        let has_key = |section: &Path| self.exists(&section.key(inner));
+        let is_there = self.format == Format::Ini && self.exists(&Path::ROOT.key(&name));
+        (is_there && !self.items_of(&Path::ROOT.key(section)).iter().any(has_key)).then_some(name)
     }
 
     /// The free-standing comment that [`Self::steps`] names so.
@@ -310,7 +352,8 @@ impl<'a> Lookup<'a> {
     }
 
     fn has_field(&self, item: &Path, field: &str, value: &str) -> bool {
-        let Some(Content::Scalar(text)) = self.node(&item.key(field)).map(|node| &node.content) else { return false };
+        let Ok(field) = self.only_occurrence(item.key(field)) else { return false };
+        let Some(Content::Scalar(text)) = self.node(&field).map(|node| &node.content) else { return false };
         codec::of(self.format).scalar(text).is_some_and(|found| found.to_string() == value)
     }
 
@@ -325,7 +368,32 @@ impl<'a> Lookup<'a> {
     /// by nothing but the comparison of its steps. No two paths have the same steps.
     #[must_use]
     pub fn steps(&self, path: &Path) -> Vec<Step> {
-        (0..path.0.len()).map(|depth| self.step(path, depth)).collect()
+        let (mut steps, mut depth) = (Vec::new(), 0);
+        if let Some((section, inner)) = self.subsection_of(path) {
+            steps.extend([Step::Key(section), Step::Key(inner)]);
+            depth = 1;
+        }
+        while depth < path.0.len() {
+            if !self.is_only_occurrence(path, depth) {
+                steps.push(self.step(path, depth));
+            }
+            depth += 1;
+        }
+        steps
+    }
+
+    /// The two parts of the subsection that a path goes through.
+    fn subsection_of(&self, path: &Path) -> Option<(String, String)> {
+        let Some(Segment::Key(name)) = path.0.first() else { return None };
+        let (section, inner) = subsection(name)?;
+        (self.subsection(&section, &inner).as_ref() == Some(name)).then_some((section, inner))
+    }
+
+    /// Whether the step at a depth goes to the only occurrence of a key, which the key alone means.
+    fn is_only_occurrence(&self, path: &Path, depth: usize) -> bool {
+        let (list, item) = (&path.0[..depth], &path.0[..=depth]);
+        let only = self.items.get(list).map(Vec::as_slice);
+        self.keys_repeat() && matches!(only, Some([only]) if only.0 == item)
     }
 
     fn step(&self, path: &Path, depth: usize) -> Step {

@@ -351,6 +351,9 @@ fn format_number(format: Format) -> u8 {
         Format::Text => 3,
         Format::Binary => 4,
         Format::Yaml => 5,
+        Format::Env => 6,
+        Format::Ini => 7,
+        Format::Blocks => 8,
     }
 }
 
@@ -361,6 +364,9 @@ fn format_from_number(number: u8) -> Result<Format, DecodeError> {
         3 => Ok(Format::Text),
         4 => Ok(Format::Binary),
         5 => Ok(Format::Yaml),
+        6 => Ok(Format::Env),
+        7 => Ok(Format::Ini),
+        8 => Ok(Format::Blocks),
         _ => Err(DecodeError::Invalid { what: "format", why: "unknown to this build" }),
     }
 }

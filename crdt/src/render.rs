@@ -80,6 +80,8 @@ impl Content {
                     let index = self.item_index(&Path(path.0[..=depth].to_vec()))?;
                     items.into_iter().nth(index)?
                 }
+                // The only occurrence of a key is its value.
+                (value, Segment::Item(_)) if codec::of(self.tree.format).keys_repeat() => value,
                 _ => return None,
             };
         }

@@ -115,35 +115,44 @@ fn new_value<'a>(document: &'a Document, content: &Content, register: &'a Regist
     };
     let tree::Content::Scalar(former) = &content.tree.root.find(path)?.content else { return None };
     let format = content.tree.format;
-    // An anchor that goes takes the sense of its aliases with it.
-    let leaves_alone = |former: &str| format != Format::Yaml || stands_alone(format, former);
+    // An anchor that goes takes the sense of its aliases with it; what stands below a key without a value may go on with one.
+    let had_sense = |former: &str| format == Format::Yaml || former.contains(tree::INDENT);
+    let leaves_alone = |former: &str| !had_sense(former) || stands_alone(format, former);
     (text == former || (stands_alone(format, text) && leaves_alone(former))).then_some((path, text))
 }
 
 /// Whether a text is one value wherever its format allows a value, so that what is around it is read as before. The
 /// independent parser (P6) reads it twice, where a comment, an end of line or a loose end would be seen.
 pub(crate) fn stands_alone(format: Format, text: &str) -> bool {
-    let (frame, read_as): (String, fn(Value) -> Value) = match format {
-        Format::Toml => (format!("k = {{a = {text}, b = {text}}}\n"), |value| {
-            let pair = [("a".to_string(), value.clone()), ("b".to_string(), value)];
-            Value::Table([("k".to_string(), Value::Table(pair.into()))].into())
-        }),
-        Format::Json => (format!("[{text},{text}]\n"), |value| Value::List(vec![value.clone(), value])),
+    let frames: &[&str] = match format {
+        Format::Toml => &["k = {a = @, b = @}\n"],
+        Format::Json => &["{\"a\":@,\"b\":@}\n"],
         // On lines of their own, and nothing that depends on what is elsewhere: anchors, aliases.
         Format::Yaml if text.contains('\n') || text.starts_with("---") || text.starts_with("...") => return false,
-        Format::Yaml => (format!("a: {text}\nb: {text}\n"), |value| {
-            let pair = [("a".to_string(), value.clone()), ("b".to_string(), value)];
-            Value::Table(pair.into())
-        }),
+        Format::Yaml => &["a: @\nb: @\n"],
+        // Some values begin on a line of their own, where this would be a comment.
+        Format::Ini if text.starts_with(['#', ';']) => return false,
+        Format::Env | Format::Ini => &["a = @\nb = @\n"],
+        // Whether it is nginx's or HAProxy's file, the value doesn't tell.
+        Format::Blocks => &["k {\na @;\nb @;\n}\n", "global\na @\nb @\n"],
         // What has no structure has nothing to break.
         Format::Text | Format::Binary => return true,
     };
     let Some(value) = codec::of(format).scalar(text) else { return false };
     // How deep lists and tables may go depends on where they stand.
-    if matches!(value, Value::List(_) | Value::Table(_)) {
+    if matches!(value, Value::List(_) | Value::Table(_)) || text.contains(tree::INDENT) {
         return false;
     }
-    codec::read(format, frame.as_bytes()).is_ok_and(|read| read == read_as(value))
+    let twice = Value::Table([("a".to_string(), value.clone()), ("b".to_string(), value)].into());
+    frames.iter().all(|frame| {
+        let read = codec::read(format, frame.replace('@', text).as_bytes());
+        read.is_ok_and(|read| read == twice || is_table_of(&read, &twice))
+    })
+}
+
+/// Whether a value is a table with one key, which has the other value.
+fn is_table_of(value: &Value, inner: &Value) -> bool {
+    matches!(value, Value::Table(entries) if entries.len() == 1 && entries.values().all(|entry| entry == inner))
 }
 
 #[cfg(test)]

@@ -30,9 +30,9 @@ pub(crate) struct Structure {
     pub(crate) hidden: Vec<Hidden>,
 }
 
-/// Siblings of one rank are ordered by position; in TOML all entries come before all headers (MERGE rule 2).
+/// Siblings of one rank are ordered by position; in TOML and INI all entries come before all headers (MERGE rule 2).
 pub(crate) fn rank(format: Format, content: &Content) -> u8 {
-    u8::from(format == Format::Toml && matches!(content, Content::Container(_)))
+    u8::from(matches!(format, Format::Toml | Format::Ini) && matches!(content, Content::Container(_)))
 }
 
 /// Builds the tree of an epoch.
@@ -285,8 +285,12 @@ fn assemble<'a>(format: Format, nodes: Nodes<'a>, containers: &BTreeMap<Steps<'a
     root.unwrap_or_else(|| codec::of(format).empty())
 }
 
-/// The lists that a tree has without bytes of their own: in TOML those of `[[headers]]`.
+/// The lists that a tree has without bytes of their own, but with a shape to be decided: in TOML those of `[[headers]]`.
+/// Where keys may stand several times, every key is a list and nothing else.
 pub(crate) fn implied_lists(tree: &Tree) -> BTreeSet<Path> {
+    if codec::of(tree.format).keys_repeat() {
+        return BTreeSet::new();
+    }
     let mut nodes = BTreeSet::new();
     tree.root.walk(&mut |node| {
         nodes.insert(&node.path);

@@ -34,6 +34,12 @@ pub enum Format {
     Json,
     /// YAML 1.2, of one document or several.
     Yaml,
+    /// Variables of an environment: `KEY=value`, with `export`, quotes and comments.
+    Env,
+    /// Sections of keys: INI, systemd units, git's settings, desktop files and their kin.
+    Ini,
+    /// Directives in blocks: nginx, and HAProxy's sections.
+    Blocks,
     /// Lines of text, each a register.
     Text,
     /// Bytes: one register.
@@ -48,15 +54,25 @@ impl Format {
             Self::Toml => "toml",
             Self::Json => "json",
             Self::Yaml => "yaml",
+            Self::Env => "env",
+            Self::Ini => "ini",
+            Self::Blocks => "blocks",
             Self::Text => "text",
             Self::Binary => "binary",
         }
     }
 
-    /// Whether edits merge key by key and two hosts that create the file agree.
+    /// Whether edits merge key by key.
     #[must_use]
     pub fn is_structured(self) -> bool {
-        matches!(self, Self::Toml | Self::Json | Self::Yaml)
+        matches!(self, Self::Toml | Self::Json | Self::Yaml | Self::Env | Self::Ini | Self::Blocks)
+    }
+
+    /// Whether two hosts that create the file at the same time agree, and their keys merge. Blocks are like lines here:
+    /// the union of two servers is a server that nobody wrote.
+    #[must_use]
+    pub fn merges_when_created(self) -> bool {
+        self.is_structured() && self != Self::Blocks
     }
 }
 

@@ -3,7 +3,7 @@ use murmurate_client::types;
 
 use super::context::Context;
 use super::failure::Stop;
-use super::folder::{file_table, folder_table};
+use super::folder::{file_table, folder_table, outputs};
 use super::members::short;
 use super::table::{Cell, Table, printable};
 use super::time::span;
@@ -26,7 +26,7 @@ fn render(status: &types::Status, view: &View) -> String {
             parts.push(folder_table(&status.folders).text(view.colored));
         }
         if !status.held.is_empty() {
-            parts.push(file_table(&status.held, view).text(view.colored));
+            parts.push(file_table(&status.held, view).text(view.colored) + &outputs(&status.held));
         }
         parts.extend(status.problems.iter().map(|problem| problem_lines(problem, view)));
         parts.join("\n")
@@ -73,7 +73,7 @@ mod tests {
     use murmurate_client::types::{ErrorCode, MemberCounts, Problem, StoreHealth, V1};
 
     use super::*;
-    use crate::cli::testing::{ago, folder, held_file, sheet};
+    use crate::cli::testing::{ago, folder, held_file, kept_back_file, sheet};
 
     #[test]
     fn status() {
@@ -90,7 +90,7 @@ mod tests {
             members: MemberCounts { alive: 2, suspect: 0, dead: 1, in_step: 2, total: 3 },
             in_step: true,
             folders: vec![folder()],
-            held: vec![held_file()],
+            held: vec![held_file(), kept_back_file()],
             conflicts: 2,
             store: StoreHealth { healthy: true, problem: None, documents: 4, changes: 120, bytes: Some(65_536) },
             problems: vec![Problem {

@@ -1,6 +1,6 @@
 //! Sheets for the verbs' snapshots: the same data in every format.
 
-use murmurate_client::types::{FileState, FileStatus, Folder, FolderState, Time, TypedValue, ValueType};
+use murmurate_client::types::{FileState, FileStatus, Folder, FolderState, HeldReason, Time, TypedValue, ValueType};
 use serde_json::json;
 
 use super::view::View;
@@ -40,9 +40,10 @@ pub(super) fn folder() -> Folder {
         name: "web".into(),
         dir: "/etc/murmurate/mesh/web".into(),
         state: FolderState::Ready,
-        files: 4,
+        files: 5,
         in_step: 1,
         held: 1,
+        kept_back: 1,
         skipped: 1,
         waiting: 0,
         deletes_held: 1,
@@ -57,8 +58,19 @@ pub(super) fn held_file() -> FileStatus {
         line: Some(3),
         column: Some(7),
         reason: Some("string isn't closed".into()),
+        cause: Some(HeldReason::Syntax),
         since: Some(ago(60)),
         ..file("app.toml")
+    }
+}
+
+pub(super) fn kept_back_file() -> FileStatus {
+    FileStatus {
+        state: FileState::KeptBack,
+        reason: Some("the check `nginx -t -c {file}` failed with exit code 1: test failed".into()),
+        cause: Some(HeldReason::Check),
+        output: Some("nginx: [emerg] unknown directive \"lisen\" in a.conf:3\nnginx: test failed".into()),
+        ..file("a.conf")
     }
 }
 
@@ -73,6 +85,8 @@ pub(super) fn file(path: &str) -> FileStatus {
         line: None,
         column: None,
         reason: None,
+        cause: None,
+        output: None,
         since: None,
         conflicts: 0,
         changed: Some(ago(90)),

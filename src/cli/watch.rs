@@ -58,9 +58,9 @@ fn render(event: &Event, view: &View) -> String {
 
 fn style(kind: EventKind) -> Style {
     match kind {
-        EventKind::Put | EventKind::Resolved => Style::Good,
+        EventKind::Put | EventKind::Resolved | EventKind::Recovered => Style::Good,
         EventKind::Delete | EventKind::Conflict => Style::Warn,
-        EventKind::Reset => Style::Bad,
+        EventKind::CheckFailed | EventKind::ReloadFailed | EventKind::Reset => Style::Bad,
         EventKind::Init | EventKind::Unknown => Style::Dim,
     }
 }

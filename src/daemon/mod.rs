@@ -1,6 +1,7 @@
 //! The daemon: the core task that owns all documents, and the shells around it.
 
 pub mod api;
+pub mod checks;
 pub(crate) mod core;
 pub mod files;
 pub mod founding;

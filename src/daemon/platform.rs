@@ -6,7 +6,8 @@ use std::sync::Arc;
 use murmurate_net::{Environment, Identity, Network, NetworkConfig, NetworkEvents, NetworkHandle, StartError};
 use tokio::sync::mpsc;
 
-use super::files::{FileCommand, FileEvent, FileService};
+use super::checks::{CheckCommand, CheckEvent, CheckService, Rules};
+use super::files::{FileCommand, FileEvent, FileService, HostFileSystem};
 use super::store::{Directory, Disk, StoreError};
 
 /// Opens the ways out of a daemon. Time, randomness and blocking work have a door of their own: [`Environment`].
@@ -30,6 +31,14 @@ pub trait Platform: Send + Sync {
 
     /// Starts the service for watched folders. Called within a tokio runtime.
     fn files(&self, environment: Environment) -> (mpsc::Sender<FileCommand>, mpsc::Receiver<FileEvent>);
+
+    /// Starts the service that runs checks and reloads. Called within a tokio runtime. Without rules it is never asked for
+    /// anything.
+    fn checks(
+        &self,
+        environment: Environment,
+        rules: Arc<Rules>,
+    ) -> (mpsc::Sender<CheckCommand>, mpsc::Receiver<CheckEvent>);
 }
 
 /// The operating system.
@@ -52,5 +61,13 @@ impl Platform for SystemPlatform {
 
     fn files(&self, environment: Environment) -> (mpsc::Sender<FileCommand>, mpsc::Receiver<FileEvent>) {
         FileService::start(environment)
+    }
+
+    fn checks(
+        &self,
+        environment: Environment,
+        rules: Arc<Rules>,
+    ) -> (mpsc::Sender<CheckCommand>, mpsc::Receiver<CheckEvent>) {
+        CheckService::start(environment, rules, Arc::new(HostFileSystem))
     }
 }

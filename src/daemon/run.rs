@@ -23,6 +23,7 @@ use murmurate_net::{Environment, Identity, NetworkConfig, PeerAddress, StartErro
 use murmurate_protocol::{Config, Engine, Roots, Statement};
 use tokio::sync::watch;
 
+use super::checks::Rules;
 use super::core::membership::{Advertise, Ended, Standing, left, set_aside};
 use super::core::{self, Core, Inputs, Parts};
 use super::founding::{Claim, claim};
@@ -47,6 +48,8 @@ pub struct DaemonConfig {
     pub certificate_validity: Duration,
     /// This host's roles: it has the values of their overlays, a later one's before an earlier one's.
     pub roles: Vec<Overlay>,
+    /// What is checked and reloaded.
+    pub rules: Arc<Rules>,
 }
 
 /// The daemon didn't start. Nothing is left running.
@@ -118,6 +121,8 @@ impl Daemon {
         let (network, network_events) = platform.network(network_config, identity.clone(), environment.clone())?;
         let address = network.local_address().unwrap_or(config.listen);
         let (files, file_events) = platform.files(environment.clone());
+        let rules = Arc::clone(&config.rules);
+        let (checks, check_events) = platform.checks(environment.clone(), Arc::clone(&rules));
         let (core, end) = request::door(Converged::of(Vec::new()));
         let (requests, converged) = core::split(end);
         let name = identity.name().to_owned();
@@ -138,14 +143,22 @@ impl Daemon {
             engine,
             network,
             files,
+            rules,
+            checks,
             runtime_dir: config.runtime_dir.clone(),
             data_dir: config.data_dir.clone(),
             converged,
         };
         let (state, done, renewals) = Core::new(parts)?;
         let (shutdown, shutdown_receiver) = watch::channel(false);
-        let inputs =
-            Inputs { requests, network: network_events, renewals, files: file_events, shutdown: shutdown_receiver };
+        let inputs = Inputs {
+            requests,
+            network: network_events,
+            renewals,
+            files: file_events,
+            checks: check_events,
+            shutdown: shutdown_receiver,
+        };
         let task = tokio::spawn(state.run(inputs, done));
         let (data_dir, environment) = (config.data_dir.clone(), environment.clone());
         Ok(Self { core, address, name, shutdown, task, data_dir, environment })

@@ -19,6 +19,7 @@ use crate::settings::{Setting, Settings, Surroundings};
 /// When it can't start, or its core ends by itself.
 pub fn run(load: impl Fn() -> Result<Settings, ApiError>) -> Result<(), ApiError> {
     let settings = load()?;
+    settings.check_who_writes_commands(rustix::process::geteuid().as_raw())?;
     let log = Log::start(&settings.log)?;
     raise_file_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
@@ -46,6 +47,7 @@ async fn serve(settings: &Settings, log: &Log, load: &impl Fn() -> Result<Settin
         peers: settings.peers.value.clone(),
         certificate_validity: settings.certificate_validity.value,
         roles: settings.roles.value.clone(),
+        rules: Arc::new(settings.rules.clone()),
     };
     let daemon = Daemon::start(&config, &Environment::system()).map_err(|error| not_started(&error))?;
     warn_of_another_name(settings, &daemon.name);

@@ -10,7 +10,9 @@ use murmurate_net::PeerAddress;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
+use super::checks::{self, CheckTable, ReloadTable, SchemaTable};
 use super::{Setting, Surroundings, bad_setting, file, first, parse_duration, variable};
+use crate::daemon::checks::Rules;
 
 /// Where the system's daemon has its settings.
 const SYSTEM_FILE: &str = "/etc/murmurate/daemon.toml";
@@ -37,7 +39,7 @@ const LOG: &str = "info";
 /// Roles of one host: each may have an overlay for each file, which are looked up at each of its changes.
 pub const ROLES: usize = 32;
 
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 13] = [
     "name",
     "roles",
     "data_dir",
@@ -48,6 +50,9 @@ const KEYS: [&str; 10] = [
     "peers",
     "certificate_validity",
     "log",
+    "check",
+    "schema",
+    "reload",
 ];
 
 /// The file, as it is written.
@@ -64,6 +69,12 @@ struct File {
     peers: Option<Vec<String>>,
     certificate_validity: Option<String>,
     log: Option<String>,
+    #[serde(default)]
+    check: Vec<CheckTable>,
+    #[serde(default)]
+    schema: Vec<SchemaTable>,
+    #[serde(default)]
+    reload: Vec<ReloadTable>,
 }
 
 /// What the command line says.
@@ -106,6 +117,9 @@ pub struct Settings {
     pub certificate_validity: Setting<Duration>,
     /// What is logged, as `tracing` filters are written.
     pub log: Setting<String>,
+    /// Checks, schemas and reloads. Default: none. From the file only: who starts a daemon with other variables or flags
+    /// needn't be who may have it run commands.
+    pub rules: Rules,
 }
 
 impl Settings {
@@ -152,6 +166,7 @@ impl Settings {
         surroundings: &Surroundings,
     ) -> Result<Self, ApiError> {
         let from = Sources { file: &path.value, surroundings };
+        let rules = checks::rules(&path.value, file.check, file.schema, file.reload)?;
         let name = match flags.name.clone() {
             Some(name) => Setting::new(name, "flag --name"),
             None => from.pick("MURMURATE_NAME", text, file.name, || default_name(surroundings))?,
@@ -191,7 +206,17 @@ impl Settings {
             peers,
             certificate_validity,
             log,
+            rules,
         })
+    }
+
+    /// Refuses commands from a file that somebody else than root and the daemon's user, `uid`, may write: they would run as
+    /// the daemon.
+    ///
+    /// # Errors
+    /// When there are commands, and it is such a file.
+    pub fn check_who_writes_commands(&self, uid: u32) -> Result<(), ApiError> {
+        if self.rules.have_commands() { checks::check_writers(&self.file.value, uid) } else { Ok(()) }
     }
 }
 

@@ -31,7 +31,11 @@ pub(super) fn parse<T: DeserializeOwned>(path: &Path, text: &str, keys: &[&str])
         let (line, column) = position(text, error.span().map_or(0, |span| span.start));
         let what = format!("read the settings in {}, line {line}, column {column}", path.display());
         match unknown_key(error.message()) {
-            Some(key) => bad_setting(what, format!("there is no setting `{key}`"), suggestion(key, keys)),
+            Some(key) => {
+                let known = known_keys(error.message());
+                let known = if known.is_empty() { keys } else { &known };
+                bad_setting(what, format!("there is no setting `{key}`"), suggestion(key, known))
+            }
             None => bad_setting(what, error.message().trim(), "correct the line"),
         }
     })
@@ -40,6 +44,12 @@ pub(super) fn parse<T: DeserializeOwned>(path: &Path, text: &str, keys: &[&str])
 /// The key that serde's `deny_unknown_fields` complains of.
 fn unknown_key(message: &str) -> Option<&str> {
     message.strip_prefix("unknown field `")?.split('`').next()
+}
+
+/// The keys that it would have taken in this place, which may be a table of its own.
+fn known_keys(message: &str) -> Vec<&str> {
+    let expected = message.split_once(", expected ").map_or("", |(_, expected)| expected);
+    expected.split('`').skip(1).step_by(2).collect()
 }
 
 fn suggestion(key: &str, keys: &[&str]) -> String {

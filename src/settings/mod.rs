@@ -1,5 +1,6 @@
 //! Settings: flags go before `MURMURATE_*` variables, those before the settings file, that before the defaults.
 
+mod checks;
 mod client;
 mod daemon;
 mod duration;

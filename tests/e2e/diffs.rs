@@ -140,3 +140,39 @@ fn folder_status_tells_format_conflicts_and_who_changed_a_file_last() {
         );
     }
 }
+
+#[test]
+fn many_files_are_listed_page_by_page_and_none_twice() {
+    const FILES: usize = 1_100;
+    let mesh = Mesh::start(1);
+    let one = &mesh.hosts[0];
+    for number in 0..FILES {
+        one.save(&format!("many/{}/{number}.txt", number % 7), format!("{number}\n"));
+    }
+    for name in ["another", "empty", "zero"] {
+        let other = mesh.directory.path().join(name);
+        fs::create_dir(&other).unwrap();
+        if name != "empty" {
+            fs::write(other.join("a.txt"), "a\n").unwrap();
+        }
+        one.does(&["folder", "add", name, other.to_str().unwrap()]);
+    }
+    let all = eventually(&mesh, "all files are listed, in step", || {
+        let lines = one.does(&["folder", "status", "-o", "jsonl"]);
+        let files: Vec<Json> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let in_step = files.iter().filter(|file| file["state"] == "in-step" && file["host"] == "host-1").count();
+        if in_step == FILES + 2 { Ok(files) } else { Err(format!("{in_step} of {} are in step", files.len())) }
+    });
+    let names: Vec<&str> = all.iter().map(|file| file["doc"].as_str().unwrap()).collect();
+    assert!(names.is_sorted(), "by name");
+    let documents = one.client().ask(|mesh| mesh.documents("")).unwrap().documents;
+    assert!(documents.iter().map(|document| &document.doc).eq(names.iter()), "the same files are documents");
+    let page = one.client().ask(|mesh| mesh.folder_status_page(None, None)).unwrap();
+    assert_eq!(page.folders.iter().map(|folder| folder.entries.len()).sum::<usize>(), 1_000);
+    let status = one.json(&["folder", "status"]);
+    let counts: Vec<_> = status["folders"].as_array().unwrap().iter().map(|it| (&it["name"], &it["files"])).collect();
+    let expected = [("another", 1), ("config", FILES), ("empty", 0), ("zero", 1)];
+    let expected = expected.map(|(name, files)| (json!(name), json!(files)));
+    assert_eq!(counts, expected.iter().map(|(name, files)| (name, files)).collect::<Vec<_>>());
+    assert_eq!(one.does(&["folder", "status", "config", "-o", "raw"]).lines().count(), FILES);
+}

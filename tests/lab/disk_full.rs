@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::harness::{Client, copy_directory, eventually, note_skipped, run};
+use crate::harness::{Client, Mounted, copy_directory, eventually, note_skipped, run};
 use crate::switch::{Lab, Link};
 use crate::table::{Extent, Row, Test};
 
@@ -17,22 +17,19 @@ pub(crate) const ROW: Row = Row {
     tests: &[Test("tests/lab/disk_full.rs", "on_a_full_disk_puts_fail_with_the_reason_and_all_else_goes_on")],
 };
 
-/// A small disk, gone when dropped.
-struct Disk(PathBuf);
+/// A small disk.
+struct Disk {
+    at: PathBuf,
+    _mounted: Mounted,
+}
 
 impl Disk {
     fn mount(at: &Path) -> Result<Self, String> {
-        let mut command = Command::new("mount");
-        command.args(["-t", "tmpfs", "-o", "size=8m,mode=700", "lab"]).arg(at);
-        let output = run(command);
-        if output.status.success() {
-            return Ok(Self(at.to_owned()));
-        }
-        Err(format!("a tmpfs can't be mounted: {}", String::from_utf8_lossy(&output.stderr).trim()))
+        Ok(Self { _mounted: Mounted::disk(at, 8)?, at: at.to_owned() })
     }
 
     fn filler(&self) -> PathBuf {
-        self.0.join("filler")
+        self.at.join("filler")
     }
 
     /// Fills it to the last byte.
@@ -40,13 +37,6 @@ impl Disk {
         let mut command = Command::new("dd");
         command.args(["if=/dev/zero", "bs=4096", &format!("of={}", self.filler().display())]);
         assert!(!run(command).status.success(), "there is still space");
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        // Lazily: a daemon may still run on it.
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
     }
 }
 

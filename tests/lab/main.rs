@@ -34,3 +34,4 @@ mod names;
 mod one_way;
 mod stopped;
 mod sync_error;
+mod watches;

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use murmurate::daemon::checks::{CheckCommand, CheckEvent, Rules};
 use murmurate::daemon::files::{FileCommand, FileEvent, FileService};
 use murmurate::daemon::request::CoreHandle;
 use murmurate::daemon::store::{Disk, LogOptions, LogStore, Store, StoreError};
@@ -190,5 +191,10 @@ impl Platform for Machine {
 
     fn files(&self, environment: Environment) -> (mpsc::Sender<FileCommand>, mpsc::Receiver<FileEvent>) {
         FileService::start_with(environment, Arc::new(self.files.clone()), self.watches.hints())
+    }
+
+    /// Nobody answers: the simulated hosts have no rules, since commands would run in the real world.
+    fn checks(&self, _: Environment, _: Arc<Rules>) -> (mpsc::Sender<CheckCommand>, mpsc::Receiver<CheckEvent>) {
+        (mpsc::channel(1).0, mpsc::channel(1).1)
     }
 }

@@ -127,6 +127,7 @@ impl World {
                 peers: peers.map(|address| address.to_string().parse().unwrap()).collect(),
                 certificate_validity: VALIDITY,
                 roles: Vec::new(),
+                rules: Arc::default(),
                 data_dir,
             };
             let own_seed = seed.wrapping_mul(1_000).wrapping_add(index as u64);

@@ -70,3 +70,33 @@ fn check(name: &str, tree: &Tree, bytes: &[u8], tiled: &mut usize) {
     assert!(read(Format::Text, bytes).is_ok(), "{name}");
     *tiled += 1;
 }
+
+/// Which format each real file has by its name and content, as a file in a watched folder.
+#[test]
+fn real_files_have_the_format_of_their_folder() {
+    for (folder, format) in [
+        ("toml", Format::Toml),
+        ("json", Format::Json),
+        ("env", Format::Env),
+        ("ini", Format::Ini),
+        ("blocks", Format::Blocks),
+    ] {
+        let (mut structured, files) = (0, files(folder));
+        for (path, bytes) in &files {
+            let name = path.rsplit('/').next().unwrap();
+            // The corpus puts the repository before the name.
+            let (repository, name) = name.rsplit_once("__").unwrap_or(("", name));
+            let path =
+                if repository.contains("nginx") && folder == "blocks" { format!("nginx/{name}") } else { name.into() };
+            let found = super::detect(&path, bytes);
+            match parse(found, bytes) {
+                Ok(_) if found.is_structured() => structured += 1,
+                Ok(_) => println!("{path} is {}", found.name()),
+                Err(error) => println!("{path} is no {}: {error}", found.name()),
+            }
+            assert!(found == format || name == "haproxy.cfg", "{path} is {}", found.name());
+        }
+        println!("{folder}: {structured} of {} files are merged by key", files.len());
+        assert!(structured * 10 >= files.len() * 9);
+    }
+}

@@ -1,5 +1,7 @@
 //! Which format a file has, from its name and content alone, so that all hosts agree.
 
+use super::names::{self, Sure};
+use super::{env, ini, outer};
 use crate::tree::Format;
 
 /// Extensions of TOML files.
@@ -34,21 +36,52 @@ const MARKERS: [(&str, &str); 4] = [("{{", "}}"), ("{%", "%}"), ("<%", "%>"), ("
 /// The name goes first, so that a TOML file with a broken byte in it is a syntax error and not a binary file.
 #[must_use]
 pub fn detect(path: &str, bytes: &[u8]) -> Format {
-    let name = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
+    let path = path.to_ascii_lowercase();
+    let name = path.rsplit('/').next().unwrap_or(&path);
     let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
     if TOML.contains(&extension) {
         return Format::Toml;
     }
-    if JSON.contains(&extension) || (PERHAPS_JSON.contains(&&*name) && begins_like_json(bytes)) {
+    if JSON.contains(&extension) || (PERHAPS_JSON.contains(&name) && begins_like_json(bytes)) {
         return Format::Json;
     }
-    if YAML.contains(&extension) || YAML_NAMES.contains(&&*name) {
+    if YAML.contains(&extension) || YAML_NAMES.contains(&name) {
         return Format::Yaml;
     }
     if bytes.contains(&0) || std::str::from_utf8(bytes).is_err() {
         return Format::Binary;
     }
-    Format::Text
+    of_lines(&path, name, bytes)
+}
+
+/// The format of a file that had the format `before`. Where the name alone doesn't tell, a file of keys stays one: one that
+/// is emptied, or has a mistake, isn't another kind of file.
+#[must_use]
+pub fn detect_again(path: &str, bytes: &[u8], before: Option<Format>) -> Format {
+    let format = detect(path, bytes);
+    let path = path.to_ascii_lowercase();
+    let name = path.rsplit('/').next().unwrap_or(&path);
+    let by_content = match before {
+        Some(Format::Env) => names::env(name),
+        Some(Format::Ini) => names::ini(&path),
+        _ => return format,
+    };
+    before.filter(|_| format == Format::Text && by_content == Sure::IfItFits).unwrap_or(format)
+}
+
+/// The format of a text that isn't known by its extension alone. `path` and `name` are in lower case.
+fn of_lines(path: &str, name: &str, bytes: &[u8]) -> Format {
+    if names::is_blocks(path) {
+        return Format::Blocks;
+    }
+    let fits = |fits: fn(&str) -> bool| outer::take_off(bytes).is_ok_and(|(_, text)| fits(&text));
+    match (names::env(name), names::ini(path)) {
+        (Sure::Yes, _) => Format::Env,
+        (_, Sure::Yes) => Format::Ini,
+        (Sure::IfItFits, _) if fits(env::fits) => Format::Env,
+        (_, Sure::IfItFits) if fits(ini::fits) => Format::Ini,
+        _ => Format::Text,
+    }
 }
 
 /// Whether the first character that isn't space opens an object, a list or a comment.
@@ -115,7 +148,42 @@ mod tests {
             (".eslintrc", b"rules:\n  a: 1\n", Format::Text),
             ("json", b"{}", Format::Text),
             ("x.toml.bak", b"a = 1", Format::Text),
-            ("nginx.conf", b"a;\n", Format::Text),
+            ("nginx.conf", b"a;\n", Format::Blocks),
+            ("etc/nginx/conf.d/web.conf", b"", Format::Blocks),
+            ("etc/nginx/sites-enabled/default", b"server {}\n", Format::Blocks),
+            ("etc/nginx/mime.types", b"", Format::Blocks),
+            ("haproxy.cfg", b"global\n", Format::Blocks),
+            ("haproxy/api.cfg", b"", Format::Blocks),
+            (".env", b"A=1\n", Format::Env),
+            ("web/.env.production", b"", Format::Env),
+            ("web.env", b"", Format::Env),
+            ("env.example", b"", Format::Env),
+            ("web.env.sample", b"", Format::Env),
+            ("env", b"# c\nA=1\n", Format::Env),
+            ("env", b"#!/bin/sh\nset -e\n", Format::Text),
+            ("env", b"true\n", Format::Text),
+            ("environment", b"A=1\n", Format::Env),
+            ("env.sh", b"A=1\n", Format::Text),
+            ("env.py", b"a = 1\n", Format::Text),
+            ("a.service", b"", Format::Ini),
+            ("a.service.d/10-limits.conf", b"[Service]\nLimitNOFILE=1\n", Format::Ini),
+            (".editorconfig", b"root = true\n", Format::Ini),
+            (".git/config", b"", Format::Ini),
+            ("app.ini.example", b"", Format::Ini),
+            ("gradle-wrapper.properties", b"", Format::Ini),
+            ("sysctl.d/a.conf", b"# c\nnet.ipv4.ip_forward = 1\n", Format::Ini),
+            ("rootwrap.conf", b"\xef\xbb\xbf[DEFAULT]\r\nfilters_path=/etc\r\n", Format::Ini),
+            ("x.conf", b"", Format::Text),
+            ("x.conf", b"# all of it\n", Format::Text),
+            ("ssh.conf", b"Port 22\nPermitRootLogin no\n", Format::Text),
+            ("modprobe.conf", b"options snd index=0\n", Format::Text),
+            ("named.conf", b"options {\n  directory \"/var\";\n};\n", Format::Text),
+            ("site.conf", b"server {\n  set $a = 1;\n}\n", Format::Text),
+            ("httpd.conf", b"<VirtualHost *:80>\nSetEnv A=1\n</VirtualHost>\n", Format::Text),
+            ("dovecot.conf", b"log = yes\nplugin {\n a = b\n}\n", Format::Text),
+            ("crontab", b"MAILTO=root\n0 5 * * * root a=b c\n", Format::Text),
+            ("cron.conf", b"MAILTO=root\n0 5 * * * root a=b c\n", Format::Text),
+            ("export.conf", b"export A=1\n", Format::Text),
             ("empty", b"", Format::Text),
             ("x.conf", b"a\0b", Format::Binary),
             ("x.conf", b"caf\xe9", Format::Binary),
@@ -123,6 +191,17 @@ mod tests {
         for (path, bytes, format) in cases {
             assert_eq!(detect(path, bytes), *format, "{path}");
         }
+    }
+
+    #[test]
+    fn a_file_of_sections_stays_one() {
+        let again = |path: &str, before| detect_again(path, b"# none\n", before);
+        assert_eq!(again("x.conf", Some(Format::Ini)), Format::Ini);
+        assert_eq!(again("x.conf", Some(Format::Text)), Format::Text);
+        assert_eq!(again("x.conf", None), Format::Text);
+        assert_eq!(again("x.txt", Some(Format::Ini)), Format::Text);
+        assert_eq!(again("env", Some(Format::Env)), Format::Env);
+        assert_eq!(detect_again("x.conf", b"\0", Some(Format::Ini)), Format::Binary);
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::value::Value;
 pub(crate) fn meaning(format: &dyn Codec, root: &Node) -> Option<Value> {
     let mut whole = Meaning::Unknown;
     add(format, &mut whole, root)?;
-    whole.finish()
+    whole.finish(format.keys_repeat())
 }
 
 /// A value under construction.
@@ -81,15 +81,20 @@ impl Meaning {
         Some(())
     }
 
-    fn finish(self) -> Option<Value> {
+    /// Where keys may stand several times (`keys_repeat`), the only item of a list is the whole.
+    fn finish(self, keys_repeat: bool) -> Option<Value> {
         match self {
             Self::Unknown => None,
             Self::Scalar(value) => Some(value),
             Self::Table(entries) => {
-                let entries = entries.into_iter().map(|(key, meaning)| Some((key, meaning.finish()?)));
+                let entries = entries.into_iter().map(|(key, meaning)| Some((key, meaning.finish(keys_repeat)?)));
                 entries.collect::<Option<_>>().map(Value::Table)
             }
-            Self::List { items, .. } => items.into_iter().map(Self::finish).collect::<Option<_>>().map(Value::List),
+            Self::List { items, .. } => {
+                let mut items: Vec<Value> =
+                    items.into_iter().map(|item| item.finish(keys_repeat)).collect::<Option<_>>()?;
+                if keys_repeat && items.len() == 1 { items.pop() } else { Some(Value::List(items)) }
+            }
         }
     }
 }

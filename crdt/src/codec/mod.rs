@@ -7,17 +7,25 @@
 //! Each codec also has a second, independent reader (`Codec::read`) for the same format. A render is good only if that
 //! reader finds exactly the document's keys and values (P6).
 
+mod blocks;
 #[cfg(test)]
 mod corpus;
 mod detect;
+mod env;
+mod ini;
 mod json;
+mod lines;
 pub(crate) mod meaning;
+mod names;
 mod outer;
+mod spacing;
 mod text;
 mod toml;
 mod yaml;
 
-pub use detect::{detect, looks_like_template};
+pub use detect::{detect, detect_again, looks_like_template};
+pub(crate) use ini::{joined, subsection};
+use spacing::mark_indent;
 
 use crate::limits;
 use crate::path::{Path, Segment};
@@ -106,6 +114,18 @@ pub(crate) trait Codec: Sync {
 
     /// The spacing of a node whose own was never written.
     fn default_decor(&self, content: &Content) -> Decor;
+
+    /// Whether a key may stand several times. Then each key is a list of its occurrences, and one that stands once means
+    /// its value (MERGE rule 5).
+    fn keys_repeat(&self) -> bool {
+        false
+    }
+
+    /// Whether a key that two hosts add at the same time stands twice then, rather than being a conflict: it is one that
+    /// usually stands several times.
+    fn is_repeated(&self, _key: &str) -> bool {
+        false
+    }
 }
 
 /// A new key has no place in a file.
@@ -122,6 +142,9 @@ pub(crate) fn of(format: Format) -> &'static dyn Codec {
         Format::Toml => &toml::Toml,
         Format::Json => &json::Json,
         Format::Yaml => &yaml::Yaml,
+        Format::Env => &env::Env,
+        Format::Ini => &ini::Ini,
+        Format::Blocks => &blocks::Blocks,
         Format::Text => &text::Text,
         Format::Binary => &text::Binary,
     }
@@ -142,10 +165,23 @@ pub fn parse(format: Format, bytes: &[u8]) -> Result<Tree, ParseError> {
         return Err(ParseError::Untileable { line: 1, why: "the file is larger than 4 MiB" });
     }
     let (style, text) = outer::take_off(bytes)?;
-    let tree = Tree { format, style, root: of(format).parse(&text)? };
+    let root = of(format).parse(&text).map_err(|error| within_file(error, style, &text))?;
+    let tree = Tree { format, style, root };
     match first_difference(bytes, &print(&tree)) {
         None => Ok(tree),
         Some(line) => Err(ParseError::Untileable { line, why: "its spacing can't be kept byte by byte" }),
+    }
+}
+
+/// A file that doesn't end its last line has no line behind it, though a codec sees one.
+fn within_file(error: ParseError, style: FileStyle, text: &str) -> ParseError {
+    match error {
+        ParseError::Syntax(error) if !style.final_newline => {
+            let text = text.strip_suffix('\n').unwrap_or(text);
+            let end = SyntaxError::at(text, text.len(), error.message.clone());
+            ParseError::Syntax(if error.line > end.line { end } else { error })
+        }
+        error => error,
     }
 }
 
@@ -179,4 +215,21 @@ fn first_difference(ours: &[u8], theirs: &[u8]) -> Option<usize> {
     }
     let same = ours.iter().zip(theirs).take_while(|(a, b)| a == b).count();
     Some(line_of(ours, same))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mistake_at_the_end_of_a_file_is_on_its_last_line() {
+        for (format, file, place) in [
+            (Format::Toml, "a = 1\nb = '''", "line 2, column 8"),
+            (Format::Toml, "a = 1\nb = '''\n", "line 3, column 1"),
+            (Format::Json, "{\n\"a\": [", "line 2, column 7"),
+        ] {
+            let error = parse(format, file.as_bytes()).unwrap_err().to_string();
+            assert!(error.starts_with(place), "{error}: {file}");
+        }
+    }
 }

@@ -3,11 +3,11 @@
 
 use super::host::Host;
 use crate::codec::{self, ParseError, meaning};
-use crate::edit::{PutOutcome, PutType};
+use crate::edit::{EditError, PutOutcome, PutType};
 use crate::key::{Lookup, parse_key};
 use crate::limits;
 use crate::path::Path;
-use crate::tree::{Content, Format, Tree};
+use crate::tree::{self, Content, Format, Tree};
 
 /// Larger inputs find nothing that smaller ones don't, and take longer.
 const INPUT_BYTES: usize = 16 << 10;
@@ -27,9 +27,24 @@ pub fn yaml(data: &[u8]) {
     check(Format::Yaml, "f/a.yaml", data);
 }
 
+/// Any bytes as a file of variables.
+pub fn env(data: &[u8]) {
+    check(Format::Env, "f/.env", data);
+}
+
+/// Any bytes as a file of sections.
+pub fn ini(data: &[u8]) {
+    check(Format::Ini, "f/a.ini", data);
+}
+
+/// Any bytes as a file of blocks.
+pub fn blocks(data: &[u8]) {
+    check(Format::Blocks, "f/nginx.conf", data);
+}
+
 /// Any bytes as a file of another format.
 pub fn text(data: &[u8]) {
-    check(Format::Text, "f/a.conf", data);
+    check(Format::Text, "f/a.txt", data);
 }
 
 fn check(format: Format, name: &str, data: &[u8]) {
@@ -94,10 +109,20 @@ fn put(host: &mut Host, data: &[u8]) {
     let Ok(steps) = parse_key(&key) else { return };
     assert_eq!(lookup.find(&steps), crate::key::Found::Here(path.clone()), "{key} leads elsewhere");
     let editor = host.editor();
-    let outcome = host.document.put(&rendered, &steps, "7331", PutType::Literal("integer"), &editor).unwrap();
+    // Where keys repeat, all values are texts, and what stands around one may be an odd place for another.
+    let keys_repeat = codec::of(file.tree.format).keys_repeat();
+    let put_type = if keys_repeat { PutType::Automatic } else { PutType::Literal("integer") };
+    let outcome = match host.document.put(&rendered, &steps, "7331", put_type, &editor) {
+        Err(EditError::NoPlace(_)) if keys_repeat => return,
+        outcome => outcome.unwrap(),
+    };
     let PutOutcome::Written(written) = outcome else { return };
     host.wrote(written);
+    let is_bare = old.contains(tree::INDENT);
     let file = host.file();
+    if is_bare {
+        return;
+    }
     let front = data.iter().zip(&file).take_while(|(a, b)| a == b).count();
     let back = data[front..].iter().rev().zip(file[front..].iter().rev()).take_while(|(a, b)| a == b).count();
     assert!(front + back + old.len() >= data.len(), "a put of {key} touched other bytes");

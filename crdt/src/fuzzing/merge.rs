@@ -16,12 +16,18 @@ const INPUT_BYTES: usize = 8 << 10;
 /// Conflicts of one merge that are resolved, one after the other.
 const RESOLUTIONS: usize = 64;
 
+/// A file of each format, by its number in an input.
+const NAMES: [&str; 7] = ["f/a.toml", "f/a.json", "f/a.txt", "f/.env", "f/a.ini", "f/nginx.conf", "f/a.yaml"];
+/// The formats that a value may have been written in.
+const FORMATS: [Format; 7] =
+    [Format::Toml, Format::Json, Format::Yaml, Format::Text, Format::Env, Format::Ini, Format::Blocks];
+
 /// The input is a format's number, then three files with [`SEPARATOR`] between: what both had, and what each made of it.
 pub fn merge(data: &[u8]) {
     let Some((format, texts)) = data.split_first().filter(|_| data.len() <= INPUT_BYTES) else { return };
     let texts: Vec<&[u8]> = texts.split(|byte| *byte == SEPARATOR).collect();
     let &[base, ours, theirs] = &texts[..] else { return };
-    let name = ["f/a.toml", "f/a.json", "f/a.conf", "f/a.yaml"][usize::from(*format % 4)];
+    let name = NAMES[usize::from(*format) % NAMES.len()];
     Merge::new(name, base).run(&texts, ours, theirs);
 }
 
@@ -69,9 +75,7 @@ impl Merge {
     fn check_invented(&self, texts: &[&[u8]]) {
         let rendered = self.one.document.render();
         let Some(file) = rendered.file() else { return };
-        let parsed = texts.iter().flat_map(|text| {
-            [Format::Toml, Format::Json, Format::Yaml, Format::Text].map(|format| codec::parse(format, text))
-        });
+        let parsed = texts.iter().flat_map(|text| FORMATS.map(|format| codec::parse(format, text)));
         let written: BTreeSet<_> = parsed.flatten().flat_map(|tree| values(&tree)).collect();
         let invented: Vec<_> = values(&file.tree).difference(&written).cloned().collect();
         assert!(invented.is_empty(), "nobody wrote {invented:?}");

@@ -13,7 +13,7 @@ mod names;
 mod tests;
 mod wire;
 
-pub use codecs::{json, text, toml, yaml};
+pub use codecs::{blocks, env, ini, json, text, toml, yaml};
 pub use merge::merge;
 pub use names::address;
 pub use wire::{cell, change, envelope, snapshot};

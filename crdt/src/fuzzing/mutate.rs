@@ -78,6 +78,13 @@ const TOKENS: &[&[u8]] = &[
     b"&a ",
     b"!t ",
     b">-\n  x\n",
+    b";",
+    b"\\\n",
+    b"\n  ",
+    b"[a]\n",
+    b"a = 1\n",
+    b"export A='",
+    b"a b;\n",
 ];
 /// How often a piece is repeated at most: deep and long inputs, within a moment.
 const REPEATS: usize = 200;

@@ -34,6 +34,21 @@ fn yaml() {
 }
 
 #[test]
+fn env() {
+    check(with_corpus("env"), 192, fuzzing::env);
+}
+
+#[test]
+fn ini() {
+    check(with_corpus("ini"), 192, fuzzing::ini);
+}
+
+#[test]
+fn blocks() {
+    check(with_corpus("blocks"), 192, fuzzing::blocks);
+}
+
+#[test]
 fn text() {
     check(with_corpus("text"), 128, fuzzing::text);
 }

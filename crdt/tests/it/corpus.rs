@@ -55,6 +55,21 @@ fn yaml_files_are_byte_identical_elsewhere() {
 }
 
 #[test]
+fn env_files_are_byte_identical_elsewhere() {
+    check("env");
+}
+
+#[test]
+fn ini_files_are_byte_identical_elsewhere() {
+    check("ini");
+}
+
+#[test]
+fn block_files_are_byte_identical_elsewhere() {
+    check("blocks");
+}
+
+#[test]
 fn text_files_are_byte_identical_elsewhere() {
     check("text");
 }

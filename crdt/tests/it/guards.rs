@@ -135,7 +135,8 @@ proptest! {
         let _ = VersionVector::decode(&mut Decoder::new(&bytes));
         let _ = Position::decode(&mut Decoder::new(&bytes));
         let _ = Document::load(DocumentId::new("f/x").unwrap(), &bytes);
-        for format in [Format::Toml, Format::Json, Format::Yaml, Format::Text, Format::Binary] {
+        let lines = [Format::Env, Format::Ini, Format::Blocks];
+        for format in [Format::Toml, Format::Json, Format::Yaml, Format::Text, Format::Binary].into_iter().chain(lines) {
             if let Ok(tree) = codec::parse(format, &bytes) {
                 prop_assert_eq!(codec::print(&tree), bytes.clone());
             }
@@ -154,9 +155,12 @@ proptest! {
     }
 
     #[test]
-    fn a_mutated_file_is_taken_or_refused(mutations in mutations(), format in 0usize..4) {
-        let name = ["f/a.toml", "f/a.json", "f/a.conf", "f/a.yaml"][format];
-        let mut bytes = [APP, "{\"a\": [1, {\"b\": null}], // c\n\"d\": \"e\"}\n", "a b\n\n[c]\n", "a: 1 # b\nc:\n  - d: |\n      e\n    f: [g]\n---\nh: i\n"][format].as_bytes().to_vec();
+    fn a_mutated_file_is_taken_or_refused(mutations in mutations(), format in 0usize..7) {
+        let name = ["f/a.toml", "f/a.json", "f/a.conf", "f/.env", "f/a.ini", "f/nginx.conf", "f/a.yaml"][format];
+        let json = "{\"a\": [1, {\"b\": null}], // c\n\"d\": \"e\"}\n";
+        let yaml = "a: 1 # b\nc:\n  - d: |\n      e\n    f: [g]\n---\nh: i\n";
+        let blocks = "a {\n b c; # d\n}\ne 'f';\n";
+        let mut bytes = [APP, json, "a b\n\n[c]\n", "A='b' # c\nexport D=\n", APP, blocks, yaml][format].as_bytes().to_vec();
         mutate(&mut bytes, &mutations);
         let mut replica = Replica::new(0, name);
         match replica.save(&bytes) {

@@ -10,6 +10,7 @@ mod corpus;
 mod golden;
 mod guards;
 mod histories;
+mod lines;
 mod lists;
 mod outcomes;
 mod overlays;

@@ -340,6 +340,42 @@ fn rule_12_two_texts_created_apart_are_a_whole_file_conflict() {
     assert!(all[1].conflicts().is_empty());
 }
 
+/// What loses is told by its hash, and nothing of it is lost.
+#[test]
+fn rule_12_two_binary_contents_are_told_apart_by_their_hashes() {
+    use sha2::{Digest, Sha256};
+    let contents = [b"\0one\xff".to_vec(), b"\0two\xff".to_vec()];
+    for take in 0..2 {
+        let mut all = replicas(2, "f/a.bin", "");
+        all[0].save(b"\0").unwrap();
+        exchange(&mut all);
+        for (replica, content) in all.iter_mut().zip(&contents) {
+            replica.save(content).unwrap();
+        }
+        exchange(&mut all);
+        let open = all[0].conflicts();
+        assert_eq!((open.len(), open[0].subject), (1, Subject::File));
+        let text = |content: &[u8]| {
+            let hash: String = Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect();
+            Some(format!("{} bytes, SHA-256 {hash}", content.len()))
+        };
+        let shown = all[0].document.render().file().unwrap().bytes.clone();
+        let other = contents.iter().find(|content| **content != shown).unwrap();
+        assert_eq!(texts(&all[0]), [[text(&shown), text(other)]]);
+        all[0].resolve(take);
+        exchange(&mut all);
+        assert_eq!(all[1].document.render().file().unwrap().bytes, [&shown, other][take].clone());
+        assert_eq!(all[1].conflicts(), vec![]);
+    }
+    let mut created: Vec<Replica> = (0..2).map(|number| Replica::new(number, "f/a.bin")).collect();
+    created.iter_mut().zip(&contents).for_each(|(replica, content)| replica.save(content).unwrap());
+    exchange(&mut created);
+    assert!(texts(&created[0]).concat().iter().flatten().all(|text| text.starts_with("5 bytes, SHA-256 ")));
+    created[0].resolve(1);
+    exchange(&mut created);
+    assert_eq!(created[1].conflicts(), vec![]);
+}
+
 #[test]
 fn rule_12_two_structured_files_created_apart_merge_key_by_key() {
     let mut all: Vec<Replica> = (0..2).map(|number| Replica::new(number, "f/app.toml")).collect();

@@ -122,6 +122,10 @@ fn settings(settings: &Result<Settings, ApiError>) -> Value {
             "advertise": shown(&settings.advertise, |addresses| format!("{addresses:?}")),
             "certificate_validity": shown(&settings.certificate_validity, |validity| format!("{validity:?}")),
             "log": shown(&settings.log, String::clone),
+            // Their commands may hold what nobody else needs.
+            "checks": settings.rules.checks.len(),
+            "schemas": settings.rules.schemas.len(),
+            "reloads": settings.rules.reloads.len(),
         }),
         // Its line may be quoted in it.
         Err(error) => json!({ "error": error.code }),
@@ -132,6 +136,7 @@ fn text(mut report: Report, with_addresses: bool) -> Result<String, ApiError> {
     let held = report.status.iter_mut().flat_map(|status| &mut status.held);
     let files = report.folders.iter_mut().flat_map(|folders| &mut folders.folders);
     held.chain(files.flat_map(|folder| &mut folder.entries)).for_each(redact::file);
+    report.status.iter_mut().flat_map(|status| &mut status.problems).for_each(redact::problem);
     for line in report.log.iter_mut().flat_map(|log| &mut log.lines) {
         line.truncate(redact::log_line(line).len());
     }

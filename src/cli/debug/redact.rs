@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
-use murmurate_client::types::{FileState, FileStatus};
+use murmurate_client::types::{ErrorCode, FileState, FileStatus, Problem};
 use serde_json::Value;
 
 /// Gives each address a name of its own, the same wherever it stands: who talks to whom can still be seen.
@@ -65,8 +65,10 @@ fn is_name_with_port(word: &str) -> bool {
     is_name && port.parse::<u16>().is_ok()
 }
 
-/// Why an edit is held, or not merged by key, may quote it. Where it stands is enough.
+/// Why an edit is held or kept back, or not merged by key, may quote it, and so may what a check printed. Where it stands is
+/// enough.
 pub(super) fn file(file: &mut FileStatus) {
+    file.output = None;
     if !matches!(file.state, FileState::Failed | FileState::Skipped) {
         file.reason = None;
     }
@@ -75,14 +77,18 @@ pub(super) fn file(file: &mut FileStatus) {
     file.author = None;
 }
 
+/// What a reload printed may quote a file, too.
+pub(super) fn problem(problem: &mut Problem) {
+    if problem.code == ErrorCode::ReloadFailed {
+        problem.why.clear();
+    }
+}
+
 /// The same, in the log.
 pub(super) fn log_line(line: &str) -> &str {
-    const HELD: &str = "the edit is held";
-    match line.find(HELD) {
-        Some(at) => {
-            let document = line[at + HELD.len()..].find(" why=").map_or(line.len(), |why| at + HELD.len() + why);
-            &line[..document]
-        }
+    const QUOTING: [&str; 3] = ["the edit is held", "the file is kept back", "a reload failed"];
+    match QUOTING.iter().find_map(|said| Some(line.find(said)? + said.len())) {
+        Some(end) => &line[..line[end..].find(" why=").map_or(line.len(), |why| end + why)],
         None => line,
     }
 }
@@ -112,6 +118,8 @@ mod tests {
     fn a_held_edit_is_not_quoted() {
         let line = "2026 WARN murmurate: the edit is held document=config/a.toml why=`s3cret` is no value place=None";
         assert_eq!(log_line(line), "2026 WARN murmurate: the edit is held document=config/a.toml");
+        let line = "2026 WARN murmurate: a reload failed why=`s3cret` is no value";
+        assert_eq!(log_line(line), "2026 WARN murmurate: a reload failed");
         assert_eq!(log_line("trouble why=disk"), "trouble why=disk");
     }
 }

@@ -1,8 +1,9 @@
 //! Files and deletes that wait for a person.
 
-use murmurate_client::types::{FileStatus, Folder, FolderState, Status};
+use murmurate_client::types::{FileStatus, Status};
 
 use super::check::Check;
+use super::checks;
 use super::findings::Findings;
 
 const NAME: &str = "held";
@@ -17,13 +18,10 @@ pub(super) fn check(findings: &Findings) -> Check {
 }
 
 fn judge(status: &Status) -> Check {
-    let broken: Vec<_> = status.folders.iter().filter_map(broken).collect();
-    if !broken.is_empty() {
-        return Check::bad(NAME, broken.join("; "), "put the directory right: it is looked for again by itself");
-    }
-    if !status.held.is_empty() {
+    let held: Vec<FileStatus> = status.held.iter().filter(|file| !checks::concerns(file)).cloned().collect();
+    if !held.is_empty() {
         let fix = "correct the file where it was saved; `murmurate status` shows what is wrong";
-        return Check::warn(NAME, format!("edits are held: {}", names(&status.held)), fix);
+        return Check::warn(NAME, format!("edits are held: {}", names(&held)), fix);
     }
     let deletes: Vec<_> = status.folders.iter().filter(|folder| folder.deletes_held > 0).collect();
     if let [first, ..] = &deletes[..] {
@@ -31,17 +29,11 @@ fn judge(status: &Status) -> Check {
         let fix = format!("bring the files back, or `murmurate folder confirm {}`", first.name);
         return Check::warn(NAME, format!("{count} deletes wait for a confirmation"), fix);
     }
-    let files: u64 = status.folders.iter().map(|folder| folder.files).sum();
-    Check::ok(NAME, format!("nothing, of {files} files in {} folders", status.folders.len()))
-}
-
-fn broken(folder: &Folder) -> Option<String> {
-    let problem = folder.problem.as_deref().filter(|_| folder.state == FolderState::Trouble)?;
-    Some(format!("the folder {} isn't kept: {problem}", folder.name))
+    Check::ok(NAME, "nothing".to_owned())
 }
 
 /// Places only: the reasons may quote what stands in the files.
-fn names(files: &[FileStatus]) -> String {
+pub(super) fn names(files: &[FileStatus]) -> String {
     let place = |file: &FileStatus| match file.line {
         Some(line) => format!("{} (line {line})", file.doc),
         None => file.doc.clone(),

@@ -8,12 +8,14 @@
 
 mod certificate;
 mod check;
+mod checks;
 mod clock;
 mod conflicts;
 mod daemon;
 mod disk;
 mod documents;
 mod findings;
+mod folders;
 mod fsync;
 mod held;
 mod inotify;
@@ -79,7 +81,9 @@ pub(super) fn look(findings: &Findings) -> Checks {
         disk::check,
         fsync::check,
         inotify::check,
+        folders::check,
         held::check,
+        checks::check,
         conflicts::check,
         documents::check,
     ];

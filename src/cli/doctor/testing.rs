@@ -31,7 +31,8 @@ pub(in crate::cli) fn well() -> Findings {
         recovery_key: None,
         revoked: Vec::new(),
     };
-    let folder = Folder { held: 0, deletes_held: 0, skipped: 0, in_step: 4, conflicts: 0, ..folder() };
+    let folder =
+        Folder { files: 4, held: 0, kept_back: 0, deletes_held: 0, skipped: 0, in_step: 4, conflicts: 0, ..folder() };
     let members = vec![member("web-1", true, MemberState::Alive), member("web-2", false, MemberState::Alive)];
     let answers = Answers { facts, status: status(folder), members: Members { v: V1, members }, keys };
     Findings {

@@ -33,7 +33,20 @@ fn without_a_daemon_the_rest_is_looked_at() {
         |state| checks.checks.iter().filter(|check| check.state == state).map(|check| &*check.name).collect::<Vec<_>>();
     assert_eq!(
         of(State::Skipped),
-        ["certificate", "issuers", "recovery", "mtu", "peers", "refused", "store", "held", "conflicts", "documents"]
+        [
+            "certificate",
+            "issuers",
+            "recovery",
+            "mtu",
+            "peers",
+            "refused",
+            "store",
+            "folders",
+            "held",
+            "checks",
+            "conflicts",
+            "documents"
+        ]
     );
     assert_eq!(of(State::Bad), ["daemon", "keys", "udp"]);
 }

@@ -23,8 +23,20 @@ fn render(folders: &Folders, view: &View) -> String {
 }
 
 pub(in crate::cli) fn folder_table(folders: &[Folder]) -> Table {
-    let header =
-        ["FOLDER", "STATE", "FILES", "IN STEP", "WAITING", "HELD", "SKIPPED", "DELETES", "CONFLICTS", "DIR", "PROBLEM"];
+    let header = [
+        "FOLDER",
+        "STATE",
+        "FILES",
+        "IN STEP",
+        "WAITING",
+        "HELD",
+        "KEPT BACK",
+        "SKIPPED",
+        "DELETES",
+        "CONFLICTS",
+        "DIR",
+        "PROBLEM",
+    ];
     let mut table = Table::new(&header);
     for folder in folders {
         let trouble = |count: u64| Cell::new(count.to_string(), if count == 0 { Style::Plain } else { Style::Warn });
@@ -35,6 +47,7 @@ pub(in crate::cli) fn folder_table(folders: &[Folder]) -> Table {
             folder.in_step.to_string().into(),
             folder.waiting.to_string().into(),
             trouble(folder.held),
+            trouble(folder.kept_back),
             folder.skipped.to_string().into(),
             trouble(folder.deletes_held),
             trouble(folder.conflicts),

@@ -12,7 +12,7 @@ use super::context::Context;
 use super::failure::Stop;
 use super::{table, time, view};
 pub(super) use ls::folder_table;
-pub(super) use status::file_table;
+pub(super) use status::{file_table, outputs};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Folder {

@@ -1,10 +1,11 @@
 use clap::Args;
 use murmurate_client::types::{FileState, FileStatus, FolderStatus};
 
-use super::table::{Cell, Table};
+use super::table::{Cell, Table, printable};
 use super::time::{relative_if_any, span};
 use super::view::{Style, View};
 use super::{Context, Stop};
+use crate::settings::OutputFormat;
 
 /// How each file stands: its format, whether it is in step, held or left alone and why, its conflicts, and who changed
 /// it last.
@@ -37,7 +38,18 @@ impl Status {
 
 fn render(status: &FolderStatus, view: &View) -> String {
     let files: Vec<_> = status.folders.iter().flat_map(|folder| folder.entries.iter().cloned()).collect();
-    view.list(status, &files, file_table(&files, view))
+    let text = view.list(status, &files, file_table(&files, view));
+    if view.format == OutputFormat::Table { text + &outputs(&files) } else { text }
+}
+
+/// What the commands printed that failed on files, under the files' names.
+pub(in crate::cli) fn outputs(files: &[FileStatus]) -> String {
+    let said = files.iter().filter_map(|file| Some((file, file.output.as_deref()?)));
+    let block = |(file, output): (&FileStatus, &str)| {
+        let lines: String = output.lines().map(|line| format!("  {}\n", printable(line))).collect();
+        format!("\n{}:\n{lines}", printable(&file.doc))
+    };
+    said.map(block).collect()
 }
 
 pub(in crate::cli) fn file_table(files: &[FileStatus], view: &View) -> Table {
@@ -69,6 +81,7 @@ fn state(file: &FileStatus, view: &View) -> String {
     let word = match file.state {
         FileState::InStep => "in step",
         FileState::Waiting => "writing",
+        FileState::KeptBack => "kept back",
         FileState::DeleteHeld => "delete held",
         FileState::Failed => "differs",
         other => other.name(),
@@ -98,7 +111,7 @@ fn style(state: FileState) -> Style {
     match state {
         FileState::InStep => Style::Good,
         FileState::Waiting | FileState::DeleteHeld => Style::Warn,
-        FileState::Held | FileState::Failed => Style::Bad,
+        FileState::Held | FileState::KeptBack | FileState::Failed => Style::Bad,
         FileState::Skipped | FileState::Unknown => Style::Dim,
     }
 }
@@ -108,7 +121,7 @@ mod tests {
     use murmurate_client::types::{FolderFiles, V1};
 
     use super::*;
-    use crate::cli::testing::{file, folder, held_file, sheet};
+    use crate::cli::testing::{file, folder, held_file, kept_back_file, sheet};
 
     #[test]
     fn folder_status() {
@@ -130,7 +143,7 @@ mod tests {
         };
         let files = FolderFiles {
             folder: folder(),
-            entries: vec![held_file(), gone, file("flags.toml"), kept_as_text, skipped],
+            entries: vec![held_file(), kept_back_file(), gone, file("flags.toml"), kept_as_text, skipped],
             deletes_held_why: Some("the marker is gone".into()),
         };
         let status = FolderStatus { v: V1, folders: vec![files], next: None };

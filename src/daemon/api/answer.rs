@@ -54,7 +54,7 @@ fn status_of(code: ErrorCode) -> StatusCode {
         ErrorCode::VersionDiffers | ErrorCode::Exists | ErrorCode::Held | ErrorCode::Frozen => StatusCode::CONFLICT,
         ErrorCode::AlreadyRunning => StatusCode::CONFLICT,
         ErrorCode::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-        ErrorCode::BadValue | ErrorCode::BadEdit | ErrorCode::Limit | ErrorCode::BadFolder => {
+        ErrorCode::BadValue | ErrorCode::BadEdit | ErrorCode::Limit | ErrorCode::BadFolder | ErrorCode::CheckFailed => {
             StatusCode::UNPROCESSABLE_ENTITY
         }
         ErrorCode::DiskFull => StatusCode::INSUFFICIENT_STORAGE,

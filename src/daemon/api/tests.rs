@@ -91,6 +91,7 @@ fn folder(name: &str, dir: &str) -> Folder {
         files: 1,
         in_step: 1,
         held: 0,
+        kept_back: 0,
         skipped: 0,
         waiting: 0,
         deletes_held: 0,

@@ -52,7 +52,7 @@ impl From<StoreError> for DocumentError {
 }
 
 /// A document in memory.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Loaded {
     pub(crate) document: Document,
     shown: Shown,
@@ -189,6 +189,11 @@ impl Documents {
         let loaded = load(&*self.store, id, &pending)?;
         self.loaded.insert(id.clone(), loaded);
         Ok(())
+    }
+
+    /// Takes back what was done to a document in memory since it was copied.
+    pub(crate) fn put_back(&mut self, id: &DocumentId, copy: Loaded) {
+        self.loaded.insert(id.clone(), copy);
     }
 
     /// A change that is applied and not on disk yet.

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Bound;
 
-use murmurate_client::types::FileState;
+use murmurate_client::types::{FileState, HeldReason};
 use murmurate_crdt::document::Heads;
 use murmurate_crdt::id::{ChangeHash, DocumentId};
 use murmurate_crdt::limits;
 use murmurate_crdt::overlay::Overlay;
 use murmurate_crdt::wire::{DecodeError, Decoder, Encoder};
 
+use super::checks::Refused;
 use super::overlays::Effective;
 use crate::daemon::files::{ContentHash, KnownFile, Receipt, Ticket};
 
@@ -56,6 +57,25 @@ impl Base {
     /// Whether both are the same file.
     pub(crate) fn is_same_file(&self, other: &Self) -> bool {
         self.hash == other.hash && (self.hash.is_none() || self.executable == other.executable)
+    }
+
+    /// The bytes for the store, of a base that stands alone.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        let mut encoder = Encoder::new();
+        encoder.u8(BASE_FORMAT);
+        self.encode(&mut encoder);
+        encoder.finish()
+    }
+
+    /// Reads what [`Self::to_bytes`] wrote.
+    pub(crate) fn of_bytes(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut decoder = Decoder::new(bytes);
+        if decoder.u8("base format")? != BASE_FORMAT {
+            return Err(DecodeError::Invalid { what: "base format", why: "unknown to this build" });
+        }
+        let base = Self::decode(&mut decoder)?;
+        decoder.finish()?;
+        Ok(base)
     }
 
     fn encode(&self, encoder: &mut Encoder) {
@@ -106,6 +126,9 @@ pub(crate) struct Held {
     pub(crate) line: Option<usize>,
     pub(crate) column: Option<usize>,
     pub(crate) why: String,
+    pub(crate) cause: HeldReason,
+    /// What a check printed.
+    pub(crate) output: Option<String>,
     pub(crate) since_ms: u64,
     /// It isn't in the file any more: a write of the mesh took its place before it was seen.
     pub(crate) is_late: bool,
@@ -132,12 +155,29 @@ pub(crate) struct Slot {
     pub(crate) held: Option<Held>,
     /// Why the last write failed.
     pub(crate) failed: Option<String>,
+    /// What the mesh has and this host's file doesn't get, because a check or a reload failed with it.
+    pub(crate) refused: Option<Refused>,
+    /// The last content of the mesh that this host's checks took.
+    pub(crate) passed: Option<ContentHash>,
+    /// The last content with which all reloads went well, while it isn't known that they did so with the present one.
+    pub(crate) good: Option<Base>,
+    /// A content with which a reload failed, and that may stand in the file still; an absent file included.
+    pub(crate) unloadable: Option<Option<ContentHash>>,
 }
 
 impl Slot {
     /// Whether there is a file, or should be one.
     pub(crate) fn is_of_note(&self) -> bool {
-        self.base.hash.is_some() || self.held.is_some() || self.writing.is_some() || self.failed.is_some()
+        self.base.hash.is_some()
+            || self.held.is_some()
+            || self.writing.is_some()
+            || self.failed.is_some()
+            || self.refused.is_some()
+    }
+
+    /// Whether the mesh may write it: no edit is held in its place, and no write is under way.
+    pub(crate) fn is_free(&self) -> bool {
+        self.held.as_ref().is_none_or(|held| held.is_late) && self.writing.is_none()
     }
 
     /// Moves on to a new base and remembers the former one.
@@ -257,6 +297,8 @@ impl Folder {
             FileState::Skipped
         } else if slot.is_some_and(|slot| slot.held.is_some()) {
             FileState::Held
+        } else if slot.is_some_and(|slot| slot.refused.is_some()) {
+            FileState::KeptBack
         } else if self.deletes_held.0.contains(path) {
             FileState::DeleteHeld
         } else if slot.is_some_and(|slot| slot.failed.is_some()) {

@@ -12,6 +12,7 @@
 
 mod actor;
 mod answer;
+mod checks;
 mod commits;
 mod documents;
 mod folders;
@@ -49,10 +50,11 @@ use murmurate_protocol::{Engine, Event, Statement};
 use rand_chacha::ChaCha20Rng;
 use tokio::sync::{mpsc, watch};
 
+use self::checks::{Checks, Refused};
 use self::commits::{Commits, Item, Outcome, StateEntry, Then};
 use self::documents::Documents;
 pub(crate) use self::folders::Slot;
-use self::folders::{Folder, Folders};
+use self::folders::{Base, Folder, Folders};
 use self::link::Refusals;
 use self::membership::{Ended, Membership, Renewed, Standing};
 use self::outbox::Outbox;
@@ -60,6 +62,7 @@ use self::overlays::Overlays;
 use self::puts::OpenPuts;
 use self::summaries::Summaries;
 use self::watches::Watches;
+use crate::daemon::checks::{CheckCommand, CheckEvent, Rules};
 use crate::daemon::files::{FileCommand, FileEvent, Ticket};
 use crate::daemon::request::{CoreEnd, Request};
 use crate::daemon::store::{Store, StoreError};
@@ -92,6 +95,9 @@ pub(crate) struct Parts {
     pub(crate) engine: Engine,
     pub(crate) network: NetworkHandle,
     pub(crate) files: mpsc::Sender<FileCommand>,
+    /// What is checked and reloaded on this host.
+    pub(crate) rules: Arc<Rules>,
+    pub(crate) checks: mpsc::Sender<CheckCommand>,
     pub(crate) runtime_dir: PathBuf,
     pub(crate) data_dir: PathBuf,
     pub(crate) converged: watch::Sender<Converged>,
@@ -103,6 +109,7 @@ pub(crate) struct Inputs {
     pub(crate) network: NetworkEvents,
     pub(crate) renewals: mpsc::Receiver<Renewed>,
     pub(crate) files: mpsc::Receiver<FileEvent>,
+    pub(crate) checks: mpsc::Receiver<CheckEvent>,
     pub(crate) shutdown: watch::Receiver<bool>,
 }
 
@@ -120,6 +127,7 @@ pub(crate) struct Core {
     rng: ChaCha20Rng,
     network: NetworkHandle,
     files: Outbox<FileCommand>,
+    checks: Checks,
     data_dir: PathBuf,
     converged: watch::Sender<Converged>,
     started_ms: u64,
@@ -169,6 +177,7 @@ enum Ready {
     Network(NetworkEvent),
     Renewed(Renewed),
     File(FileEvent),
+    Check(CheckEvent),
     Done(Outcome),
     /// There is room for what another task couldn't be told yet.
     Room,
@@ -218,6 +227,7 @@ impl Core {
             rng,
             network: parts.network,
             files: Outbox::new(parts.files),
+            checks: Checks::new(parts.rules, parts.checks),
             data_dir: parts.data_dir,
             converged: parts.converged,
         };
@@ -266,6 +276,30 @@ impl Core {
                 Err(error) => tracing::error!(%key, %error, "the file's last content isn't known"),
             }
         }
+        self.load_reloads()
+    }
+
+    /// What reloads failed with, and of which it isn't known whether they took place.
+    fn load_reloads(&mut self) -> Result<(), StoreError> {
+        for (key, bytes) in self.store.states("reload/")? {
+            let Ok(document) = DocumentId::new(after(&key, "reload/")) else { continue };
+            match (Base::of_bytes(&bytes), self.folders.slot(&document)) {
+                (Ok(good), Some(slot)) => slot.good = Some(good),
+                (Err(error), _) => tracing::error!(%key, %error, "the file's last good content isn't known"),
+                (_, None) => {}
+            }
+        }
+        for (key, bytes) in self.store.states("refused/")? {
+            let Ok(document) = DocumentId::new(after(&key, "refused/")) else { continue };
+            match (Refused::decode(&bytes), self.folders.slot(&document)) {
+                (Ok(refused), Some(slot)) => {
+                    slot.unloadable = Some(refused.hash);
+                    slot.refused = Some(refused);
+                }
+                (Err(error), _) => tracing::error!(%key, %error, "what a reload failed with isn't known"),
+                (_, None) => {}
+            }
+        }
         Ok(())
     }
 
@@ -308,7 +342,7 @@ impl Core {
             }
             self.take(ready).await;
             for _ in 1..EVENTS_PER_TURN {
-                let Some(ready) = poll(&mut inputs, &mut done) else { break };
+                let Some(ready) = poll(&mut inputs, &mut done, self.checks.has_room()) else { break };
                 self.take(ready).await;
             }
             self.write_puts_in_turn().await;
@@ -322,6 +356,7 @@ impl Core {
     async fn next(&mut self, inputs: &mut Inputs, done: &mut mpsc::Receiver<Outcome>) -> Ready {
         let wake = self.wake_after();
         let (disk_room, files_room) = (self.commits.outbox().room(), self.files.room());
+        let (checks_room, takes_saves) = (self.checks.outbox().room(), self.checks.has_room());
         // The disk's outcomes first: they release those who wait. Requests last: the mesh goes on under a local load.
         tokio::select! {
             biased;
@@ -329,9 +364,11 @@ impl Core {
             _ = inputs.shutdown.changed() => Ready::Shutdown,
             () = disk_room => Ready::Room,
             () = files_room => Ready::Room,
+            () = checks_room => Ready::Room,
             Some(event) = inputs.network.recv() => Ready::Network(event),
             Some(renewed) = inputs.renewals.recv() => Ready::Renewed(renewed),
-            Some(event) = inputs.files.recv() => Ready::File(event),
+            Some(event) = inputs.checks.recv() => Ready::Check(event),
+            Some(event) = inputs.files.recv(), if takes_saves => Ready::File(event),
             Some(request) = inputs.requests.recv() => Ready::Request(request),
             () = std::future::ready(()), if self.has_more_to_flush() => Ready::Time,
             () = tokio::time::sleep(wake) => Ready::Time,
@@ -344,14 +381,15 @@ impl Core {
         let now = self.environment.monotonic();
         let retry = self.retries.values().min().copied();
         let snapshot = self.snapshots_due.values().min().copied();
-        let at = [self.engine_wakes, retry, snapshot, Some(self.membership_wakes())].into_iter().flatten().min();
+        let all = [self.engine_wakes, retry, snapshot, self.checks.wakes(), Some(self.membership_wakes())];
+        let at = all.into_iter().flatten().min();
         at.map_or(IDLE, |at| at.saturating_sub(now))
     }
 
     async fn take(&mut self, ready: Ready) {
         // Files and other requests may concern any document; a change that comes in, its own one.
         let is_put = matches!(ready, Ready::Request(Request::Put { .. }));
-        if matches!(ready, Ready::Request(_) | Ready::File(_)) && !is_put {
+        if matches!(ready, Ready::Request(_) | Ready::File(_) | Ready::Check(_)) && !is_put {
             self.write_puts().await;
         }
         match ready {
@@ -359,10 +397,12 @@ impl Core {
             Ready::Network(event) => self.take_network(event).await,
             Ready::Renewed(renewed) => self.take_renewed(renewed).await,
             Ready::File(event) => self.take_file_event(event).await,
+            Ready::Check(event) => self.take_check_event(event).await,
             Ready::Done(done) => self.take_done(done).await,
             Ready::Room => {
                 self.commits.outbox().pump();
                 self.files.pump();
+                self.checks.outbox().pump();
             }
             Ready::Time => self.take_time().await,
             Ready::Shutdown => {}
@@ -376,6 +416,7 @@ impl Core {
             self.tell(Event::Tick).await;
         }
         self.membership_time().await;
+        self.checks_time(now).await;
         for waiting in [&mut self.retries, &mut self.snapshots_due] {
             waiting.retain(|document, at| {
                 let is_due = *at <= now;
@@ -538,7 +579,7 @@ fn after<'a>(key: &'a str, kind: &str) -> &'a str {
 }
 
 /// What is ready already.
-fn poll(inputs: &mut Inputs, done: &mut mpsc::Receiver<Outcome>) -> Option<Ready> {
+fn poll(inputs: &mut Inputs, done: &mut mpsc::Receiver<Outcome>, takes_saves: bool) -> Option<Ready> {
     if let Ok(done) = done.try_recv() {
         return Some(Ready::Done(done));
     }
@@ -548,7 +589,10 @@ fn poll(inputs: &mut Inputs, done: &mut mpsc::Receiver<Outcome>) -> Option<Ready
     if let Ok(renewed) = inputs.renewals.try_recv() {
         return Some(Ready::Renewed(renewed));
     }
-    if let Ok(event) = inputs.files.try_recv() {
+    if let Ok(event) = inputs.checks.try_recv() {
+        return Some(Ready::Check(event));
+    }
+    if takes_saves && let Ok(event) = inputs.files.try_recv() {
         return Some(Ready::File(event));
     }
     inputs.requests.try_recv().ok().map(Ready::Request)

@@ -179,6 +179,19 @@ impl Core {
         Ok(effective)
     }
 
+    /// What a document's file would show, with all that was written to its documents in memory only.
+    pub(super) fn effective_anew(&mut self, document: &DocumentId) -> Result<Effective, DocumentError> {
+        let base = Arc::new(self.documents.get(document)?.document.render());
+        let mut layers = Vec::new();
+        for (overlay, id) in self.own_overlays(document) {
+            let rendered = Arc::new(self.documents.get(&id)?.document.render());
+            if rendered.file().is_some() {
+                layers.push(Layer { overlay, rendered });
+            }
+        }
+        Ok(Effective::new(base, layers))
+    }
+
     /// What a document's file showed at some heads of it and of the overlays that were over it.
     pub(super) fn effective_at(
         &mut self,

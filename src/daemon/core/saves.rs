@@ -1,23 +1,65 @@
 //! Taking in what people did to files: saves, deletes, and edits found in swapped-out files.
 
+use std::collections::VecDeque;
+
 use bytes::Bytes;
+use murmurate_client::types::HeldReason;
 use murmurate_crdt::edit::{EditError, Editor};
 use murmurate_crdt::id::{DocumentId, Lane};
 use murmurate_crdt::register::RenamedFrom;
 use murmurate_crdt::render::Rendered;
 
 use super::Core;
-use super::commits::{Item, Then};
+use super::checks::Weight;
+use super::commits::{Item, StateEntry, Then};
 use super::folders::{Base, Held, LateCopy, folder_state, slot_state};
 use super::overlays::{Effective, NotTaken, Saved, TakenParts};
+use crate::daemon::checks::CheckFailure;
 use crate::daemon::files::{ContentHash, FileCommand, FileEvent, PATTERNS, Receipt, SaveKind, keep_aside};
 
 /// A file that was saved.
-struct Save {
-    document: DocumentId,
-    bytes: Bytes,
-    hash: ContentHash,
-    executable: bool,
+pub(super) struct Save {
+    pub(super) document: DocumentId,
+    pub(super) bytes: Bytes,
+    pub(super) hash: ContentHash,
+    pub(super) executable: bool,
+    /// The document that it goes on from, under another name.
+    pub(super) renamed_from: Option<RenamedFrom>,
+    /// This host's checks take it.
+    pub(super) is_checked: bool,
+    /// While it waits for them; only kept.
+    pub(super) _weight: Option<Weight>,
+}
+
+/// Why a save isn't taken in.
+pub(super) struct Trouble {
+    cause: HeldReason,
+    why: String,
+    place: Option<(usize, usize)>,
+    output: Option<String>,
+}
+
+impl Trouble {
+    fn new(cause: HeldReason, why: impl Into<String>) -> Self {
+        Self { cause, why: why.into(), place: None, output: None }
+    }
+
+    /// What a check found.
+    pub(super) fn of_check(CheckFailure { cause, why, output }: CheckFailure) -> Self {
+        let output = (!output.is_empty()).then_some(output);
+        Self { cause, why, place: None, output }
+    }
+
+    fn of_edit(error: EditError) -> Self {
+        match error {
+            EditError::Syntax(error) => {
+                let place = Some((error.line, error.column));
+                Self { place, ..Self::new(HeldReason::Syntax, error.message) }
+            }
+            EditError::TooLarge { .. } => Self::new(HeldReason::TooLarge, error.to_string()),
+            _ => Self::new(HeldReason::Document, error.to_string()),
+        }
+    }
 }
 
 impl Core {
@@ -50,7 +92,13 @@ impl Core {
         match event {
             FileEvent::Saved { folder, path, bytes, hash, executable, kind } => {
                 let Ok(document) = DocumentId::new(&format!("{folder}/{path}")) else { return };
-                self.take_save(Save { document, bytes, hash, executable }, kind).await;
+                let from = if let SaveKind::Renamed { from } = &kind { Some(from.clone()) } else { None };
+                let renamed_from = from.as_ref().and_then(|from| self.renamed_from(&folder, from));
+                let save = Save { document, bytes, hash, executable, renamed_from, is_checked: false, _weight: None };
+                self.take_new_save(save, kind).await;
+                if let Some(from) = from {
+                    self.take_delete(&folder, &from).await;
+                }
             }
             FileEvent::Replaced { folder, path, hash } => self.take_replaced(&folder, &path, hash),
             FileEvent::Deleted { folder, path } => self.take_delete(&folder, &path).await,
@@ -118,9 +166,13 @@ impl Core {
 
     async fn take_scanned(&mut self, name: &str) {
         let Some(folder) = self.folders.kept.get_mut(name) else { return };
+        let is_first = !folder.scanned;
         folder.scanned = true;
         folder.joining = false;
         let states = vec![(folder_state(name), Some(folder.encode()))];
+        if is_first {
+            self.resume_reloads(name);
+        }
         self.mark_folder_dirty(name);
         let reply = self.joining.remove(name);
         let then = match reply {
@@ -155,28 +207,37 @@ impl Core {
         self.commits.push(Item { states, urgent: true, ..Item::default() });
     }
 
+    async fn take_new_save(&mut self, save: Save, kind: SaveKind) {
+        let document = save.document.clone();
+        let saves = self.in_turn(save, kind);
+        self.take_saves(&document, saves).await;
+    }
+
+    /// Takes in saves of one file, up to one that must be checked first: those after it wait for it.
+    pub(super) async fn take_saves(&mut self, document: &DocumentId, mut saves: VecDeque<(Save, SaveKind)>) {
+        loop {
+            saves = self.park_behind(document, saves);
+            let Some((save, kind)) = saves.pop_front() else { return };
+            self.take_save(save, kind).await;
+        }
+    }
+
     async fn take_save(&mut self, save: Save, kind: SaveKind) {
         match kind {
-            SaveKind::Edit => self.take_edit(save, None).await,
-            SaveKind::Renamed { from } => self.take_renamed(save, &from).await,
+            SaveKind::Edit | SaveKind::Renamed { .. } => self.take_edit(save).await,
             SaveKind::Late { replaced, receipt } => self.take_late(save, replaced, receipt).await,
             SaveKind::Joining => self.take_joining(save).await,
         }
     }
 
-    /// A file under a new name: the new document tells which one it goes on from, and that one is deleted.
-    async fn take_renamed(&mut self, save: Save, from: &str) {
-        let folder = save.document.folder().to_string();
-        let former = DocumentId::new(&format!("{folder}/{from}")).ok();
-        let renamed_from = former.and_then(|document| {
-            let base = &self.folders.kept.get(&folder)?.slots.get(from)?.base;
-            base.hash.is_some().then(|| RenamedFrom { heads: base.heads.clone(), document })
-        });
-        self.take_edit(save, renamed_from.as_ref()).await;
-        self.take_delete(&folder, from).await;
+    /// What a file that was there under another name goes on from.
+    fn renamed_from(&self, folder: &str, from: &str) -> Option<RenamedFrom> {
+        let document = DocumentId::new(&format!("{folder}/{from}")).ok()?;
+        let base = &self.folders.kept.get(folder)?.slots.get(from)?.base;
+        base.hash.is_some().then(|| RenamedFrom { heads: base.heads.clone(), document })
     }
 
-    async fn take_edit(&mut self, save: Save, from: Option<&RenamedFrom>) {
+    async fn take_edit(&mut self, save: Save) {
         let Some(slot) = self.folders.slot(&save.document) else { return };
         let saved = |base: &Base| base.hash == Some(save.hash) && base.executable == save.executable;
         if saved(&slot.base) {
@@ -194,7 +255,7 @@ impl Core {
             return;
         }
         let base = slot.base.clone();
-        self.take_in(save, base, from, None).await;
+        self.take_in(save, base, None).await;
     }
 
     /// An edit that a write of ours swapped out: its editor saw what stood there before.
@@ -216,7 +277,7 @@ impl Core {
             slot.remember(taken);
             return self.commits.push(Item { then: Then::ForgetCopy(copy), ..Item::default() });
         }
-        self.take_in(save, base, None, Some(copy)).await;
+        self.take_in(save, base, Some(copy)).await;
     }
 
     /// A file that was there when the folder joined: the mesh wins, unless the folder is adopted.
@@ -246,13 +307,13 @@ impl Core {
                     }
                     Err(error) => {
                         let why = format!("the mesh has another content, and this one can't be kept aside: {error}");
-                        return self.hold(&save, &Base::default(), why, None, None);
+                        return self.hold(&save, &Base::default(), Trouble::new(HeldReason::Document, why), None);
                     }
                 }
             }
             _ => {
                 let base = Base { hash: Some(save.hash), ..Base::of(&rendered) };
-                self.take_in(save, base, None, None).await;
+                self.take_in(save, base, None).await;
                 return;
             }
         }
@@ -264,17 +325,21 @@ impl Core {
 
     /// Makes a change of a saved file, at the heads that its editor saw. Files don't say who edits them: the author is
     /// the host.
-    async fn take_in(&mut self, save: Save, base: Base, from: Option<&RenamedFrom>, late: Option<LateCopy>) {
+    pub(super) async fn take_in(&mut self, save: Save, base: Base, late: Option<LateCopy>) {
+        self.cancel_write(&save.document);
+        let Some((save, base, late)) = self.park(save, base, late) else { return };
         let editor = self.editor(String::new());
         self.tell_watchers_before(&save.document);
-        self.cancel_write(&save.document);
         let seen = match self.effective_base(&save.document, &base) {
             Ok(seen) => seen,
-            Err(error) => return self.hold(&save, &base, error.to_string(), None, late),
+            Err(error) => {
+                return self.hold(&save, &base, Trouble::new(HeldReason::Document, error.to_string()), late);
+            }
         };
         for layer in seen.layers() {
             save.document.with_overlay(&layer.overlay).iter().for_each(|id| self.tell_watchers_before(id));
         }
+        let from = save.renamed_from.as_ref();
         let saved = Saved { bytes: &save.bytes, executable: save.executable, from };
         let parts = match from.and_then(|from| self.shown_before_rename(from)).filter(|_| seen.file().is_none()) {
             Some(former) => self.take_renamed_parts(&save.document, &seen, &former, saved, &editor),
@@ -282,17 +347,21 @@ impl Core {
         };
         let TakenParts { written, heads, overlays } = match parts {
             Ok(parts) => parts,
-            Err(NotTaken::Document(error)) => return self.hold(&save, &base, error.to_string(), None, late),
-            Err(NotTaken::Edit(EditError::Syntax(error))) => {
-                let place = Some((error.line, error.column));
-                return self.hold(&save, &base, error.message, place, late);
+            Err(NotTaken::Document(error)) => {
+                return self.hold(&save, &base, Trouble::new(HeldReason::Document, error.to_string()), late);
             }
             Err(NotTaken::Edit(error)) => {
                 self.reload_after(&save.document, &error);
-                return self.hold(&save, &base, error.to_string(), None, late);
+                return self.hold(&save, &base, Trouble::of_edit(error), late);
             }
         };
         let is_late = late.is_some();
+        let mut states = Vec::new();
+        if !is_late {
+            // What was there when the folder joined is no change of the file.
+            let is_change = base.hash != Some(save.hash);
+            states.extend(self.note_edit(&save.document, is_change));
+        }
         let Some(slot) = self.folders.slot(&save.document) else { return };
         let taken = Base { heads, overlays, hash: Some(save.hash), executable: save.executable, rendered: None };
         if is_late {
@@ -303,7 +372,7 @@ impl Core {
             slot.held = None;
             slot.rebase(taken);
         }
-        let states = vec![(slot_state(&save.document), Some(slot.encode()))];
+        states.push((slot_state(&save.document), Some(slot.encode())));
         let then = late.map_or(Then::Nothing, Then::ForgetCopy);
         self.commit_parts(written, &editor, states, then).await;
         self.dirty.insert(save.document);
@@ -316,8 +385,21 @@ impl Core {
         self.effective_base(&from.document, &base).ok()
     }
 
+    /// Somebody has put other bytes into a file, or taken it away, and that is accepted: it is reloaded with them, whatever a
+    /// reload said before.
+    fn note_edit(&mut self, document: &DocumentId, is_change: bool) -> Option<StateEntry> {
+        self.take_back_refusal(document);
+        if !is_change {
+            return None;
+        }
+        let noted = self.note_good(document);
+        self.bytes_changed(document);
+        noted
+    }
+
     /// Leaves an edit alone, and says why.
-    fn hold(&mut self, save: &Save, base: &Base, why: String, place: Option<(usize, usize)>, late: Option<LateCopy>) {
+    pub(super) fn hold(&mut self, save: &Save, base: &Base, trouble: Trouble, late: Option<LateCopy>) {
+        let Trouble { cause, why, place, output } = trouble;
         tracing::warn!(document = %save.document, %why, ?place, "the edit is held");
         let is_late = late.is_some();
         let why = late.map_or(why.clone(), |late| self.keep_late(save, late, &why));
@@ -330,7 +412,7 @@ impl Core {
             slot.base = base.clone();
         }
         let (line, column) = place.unzip();
-        let held = Held { line, column, why, since_ms, is_late };
+        let held = Held { line, column, why, cause, output, since_ms, is_late };
         if !is_late || slot.held.is_none() {
             slot.held = Some(held);
         }
@@ -364,6 +446,8 @@ impl Core {
     /// A file is gone for good.
     async fn take_delete(&mut self, folder: &str, path: &str) {
         let Ok(document) = DocumentId::new(&format!("{folder}/{path}")) else { return };
+        let late = self.forget_parked(&document);
+        self.take_saves(&document, late).await;
         let Some(slot) = self.folders.slot(&document) else { return };
         slot.held = None;
         let base = slot.base.clone();
@@ -386,9 +470,10 @@ impl Core {
             Err(error) => return self.reload_after(document, &error),
         };
         let heads = written.as_ref().map_or(seen.heads.clone(), |written| vec![written.hash]);
+        let mut states: Vec<_> = self.note_edit(document, true).into_iter().collect();
         let Some(slot) = self.folders.slot(document) else { return };
         slot.rebase(Base { heads, ..Base::default() });
-        let states = vec![(slot_state(document), Some(slot.encode()))];
+        states.push((slot_state(document), Some(slot.encode())));
         if let Some(written) = written {
             self.commit_own(document, written, editor, states, Then::Nothing).await;
         }

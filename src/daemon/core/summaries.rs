@@ -61,7 +61,7 @@ impl Summaries {
         let known = self.by_document.get(id).filter(|known| known.hash == file.hash && known.format == format);
         let format_reason = match known {
             Some(known) => known.format_reason.clone(),
-            None => fallback::reason(id.path(), &file.bytes, file.format()).map(|reason| reason.to_string()),
+            None => fallback::reason(id.as_str(), &file.bytes, file.format()).map(|reason| reason.to_string()),
         };
         let summary = Summary { hash: file.hash, format, format_reason, newest: newest(document) };
         self.by_document.insert(id.clone(), summary);

@@ -107,7 +107,8 @@ fn conflict_typed(value: &conflict::ConflictValue) -> TypedValue {
 /// A value in the API's shape.
 pub(super) fn typed(value: &Value, text: &str) -> TypedValue {
     let kind = value.type_name().parse().unwrap_or(ValueType::Unknown);
-    TypedValue { value: value.to_json(), kind, text: text.into() }
+    // A key without a value is written as nothing.
+    TypedValue { value: value.to_json(), kind, text: text.trim_matches(tree::INDENT).into() }
 }
 
 /// The key of an address, as it is shown.

@@ -104,7 +104,7 @@ impl Core {
     }
 
     /// This store's position in its own order of changes: what a watch can resume from.
-    fn position(&self) -> String {
+    pub(super) fn position(&self) -> String {
         let index = self.store.last_apply_index().unwrap_or(0);
         format!("{}-{index}", self.store.store_id())
     }
@@ -126,7 +126,7 @@ impl Core {
         }
     }
 
-    fn offer(&mut self, event: &Event) {
+    pub(super) fn offer(&mut self, event: &Event) {
         let address = address(event);
         self.watches.watches.retain_mut(|watch| {
             if !address.starts_with(&watch.prefix) {

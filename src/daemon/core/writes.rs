@@ -103,16 +103,15 @@ impl Core {
 
     /// Starts a write of the document's file, if it isn't what it should be and nothing stands in the way.
     async fn bring_in_step(&mut self, document: &DocumentId, effective: &Effective) {
-        let ticket = self.ticket();
         let Some(folder) = self.folders.kept.get(document.folder()) else { return };
-        if !folder.scanned || folder.stopped {
+        if !folder.scanned || folder.stopped || self.checks.has_parked(document) {
             return;
         }
+        if !self.folders.slot(document).is_some_and(|slot| slot.is_free()) {
+            return;
+        }
+        let Some(target) = self.wanted(document, effective) else { return };
         let Some(slot) = self.folders.slot(document) else { return };
-        if slot.held.as_ref().is_some_and(|held| !held.is_late) || slot.writing.is_some() {
-            return;
-        }
-        let target = Base::of(effective);
         if slot.base.is_same_file(&target) {
             // The file shows what came in meanwhile: an edit of it has seen that.
             slot.base.heads = target.heads;
@@ -125,8 +124,16 @@ impl Core {
             }
             return;
         }
+        self.start_write(document, target);
+    }
+
+    /// Starts a write of the document's file. What is in it goes to the disk first, and what it is to hold.
+    pub(super) fn start_write(&mut self, document: &DocumentId, target: Base) {
+        let ticket = self.ticket();
+        let mut states: Vec<_> = self.note_good(document).into_iter().collect();
+        let Some(slot) = self.folders.slot(document) else { return };
         slot.writing = Some(Writing { ticket, target, is_sent: false });
-        let states = vec![(slot_state(document), Some(slot.encode()))];
+        states.push((slot_state(document), Some(slot.encode())));
         self.folders.writes.insert(ticket, document.clone());
         let then = Then::WriteFile(document.clone(), ticket);
         self.commits.push(Item { states, urgent: true, then, ..Item::default() });
@@ -159,9 +166,13 @@ impl Core {
         let Some((document, slot)) = self.folders.answered(ticket) else { return };
         let Some(writing) = slot.writing.take() else { return };
         slot.failed = None;
+        let has_changed = slot.base.hash != writing.target.hash;
         slot.rebase(writing.target);
         let states = vec![(slot_state(&document), Some(slot.encode()))];
         self.commits.push(Item { states, ..Item::default() });
+        if has_changed {
+            self.bytes_changed(&document);
+        }
         self.dirty.insert(document);
     }
 
@@ -192,9 +203,10 @@ impl Core {
         let is_behind = |document: &&DocumentId| {
             let folder = self.folders.kept.get(document.folder());
             let slot = folder.and_then(|folder| folder.slots.get(document.path()));
-            slot.is_some_and(|slot| slot.failed.is_none() && slot.held.is_none())
+            slot.is_some_and(|slot| slot.failed.is_none() && slot.held.is_none() && slot.refused.is_none())
         };
-        self.folders.writes.values().next().or_else(|| self.retries.keys().find(is_behind))
+        let writing = self.folders.writes.values().next().or_else(|| self.checks.waiting());
+        writing.or_else(|| self.retries.keys().find(is_behind))
     }
 }
 

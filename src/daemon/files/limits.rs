@@ -30,6 +30,9 @@ pub const RESCAN: Duration = Duration::from_secs(15);
 pub const POLL: Duration = Duration::from_secs(1);
 /// When a swapped-out file is looked at after the first look: soon, for writers that were at it, and late, for slow ones.
 pub const LATER_LOOKS: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(2)];
+/// What a swapped-out file holds while its editor is seen to have it open counts as whole when it was the same for this
+/// long: longer than the pauses within a save.
+pub const SWAPPED_OPEN_HOLD: Duration = Duration::from_secs(1);
 /// Looks at a swapped-out file that somebody goes on writing to, 2 s apart: about a minute, then it is taken as it is.
 pub const LOOKS: u32 = 30;
 

@@ -377,7 +377,10 @@ pub enum FolderTrouble {
     #[error("the folder can't be added: {0}")]
     Refused(String),
     /// No watches: it is looked through every second instead.
-    #[error("the kernel has no watches left ({0}); looking every second instead (raise fs.inotify.max_user_watches)")]
+    #[error(
+        "the kernel has no watches left ({0}); looking every second instead (raise fs.inotify.max_user_watches, \
+         or max_user_instances and start the daemon again)"
+    )]
     Polling(String),
     /// The file system can't exchange two files.
     #[error("the file system can't exchange files; an edit by rename within the same microseconds could be lost")]

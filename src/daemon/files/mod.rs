@@ -43,6 +43,7 @@ pub use message::{
     ContentHash, FileCommand, FileEvent, FolderTrouble, HeldReason, KnownFile, Receipt, SaveKind, SkipReason, Ticket,
     WriteFailure,
 };
+pub(crate) use root::ensure_directory;
 pub use service::FileService;
 pub use watcher::{HintAt, Hints, Watch};
 

@@ -1,5 +1,7 @@
 //! Reads the files that are due, whole and at rest, and reports what is an edit.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use murmurate_crdt::limits::FILE_BYTES;
 
@@ -64,7 +66,7 @@ impl Folder {
             grown: self.cache.get(path).is_some_and(|base| is_grown(&content.bytes, base)),
             open: (cut_off || self.engine.may_be_open(path))
                 && self.engine.known(path) != Some(file)
-                && self.is_open_for_writing(directory, path),
+                && self.is_open_for_writing(directory, &self.disk_path(path), self.now.saturating_sub(OPEN_FILES_AGE)),
             old: self.age_ms(stamp.changed_ns) > CLOCK_TICK.as_millis(),
         };
         let bytes = Bytes::from(content.bytes);
@@ -89,12 +91,11 @@ impl Folder {
         self.cache.put(path, bytes);
     }
 
-    /// Whether somebody is seen to have it open for writing.
-    fn is_open_for_writing(&mut self, directory: &dyn Directory, path: &str) -> bool {
-        let disk_path = self.disk_path(path);
-        let fresh = self.open_files.take().filter(|(at, _)| self.now < *at + OPEN_FILES_AGE);
+    /// Whether somebody is seen to have it open for writing, or was at some time since then.
+    pub(super) fn is_open_for_writing(&mut self, directory: &dyn Directory, disk_path: &str, since: Duration) -> bool {
+        let fresh = self.open_files.take().filter(|(at, _)| *at >= since);
         let (_, open) = self.open_files.insert(fresh.unwrap_or_else(|| (self.now, directory.open_for_writing())));
-        open.contains(&disk_path)
+        open.contains(disk_path)
     }
 
     /// The file that is gone, and had the content that a new one has now.

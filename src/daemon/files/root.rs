@@ -123,7 +123,7 @@ impl Folder {
 }
 
 /// Makes one of our own directories unless it is there. A symlink in its place isn't followed.
-fn ensure_directory(directory: &dyn Directory, path: &str) -> Result<(), FileError> {
+pub(crate) fn ensure_directory(directory: &dyn Directory, path: &str) -> Result<(), FileError> {
     match directory.make_directory(path, true) {
         Ok(()) | Err(FileError::Exists) => {}
         Err(error) => return Err(error),

@@ -31,7 +31,7 @@ impl Folder {
         while parent.len() < disk_path.len() {
             let from = if parent.is_empty() { 0 } else { parent.len() + 1 };
             let end = disk_path[from..].find('/').map_or(disk_path.len(), |slash| from + slash);
-            let name = disk_path[from..end].as_bytes();
+            let name = &disk_path.as_bytes()[from..end];
             let entries = directory.list(parent, FILES_PER_FOLDER).ok()?;
             if !entries.iter().any(|entry| entry == name) {
                 let folded = fold(name);

@@ -112,7 +112,7 @@ impl Folder {
 
     fn look_at(&mut self, directory: &dyn Directory, name: &str) {
         match directory.read(&staged(name), FILE_BYTES) {
-            Ok(content) => self.judge(name, content),
+            Ok(content) => self.judge(directory, name, content),
             Err(FileError::NotFound) => {
                 self.staging.swapped.remove(name);
                 let _ = directory.remove(&note(name));
@@ -130,13 +130,16 @@ impl Folder {
         }
     }
 
-    fn judge(&mut self, name: &str, content: Content) {
+    fn judge(&mut self, directory: &dyn Directory, name: &str, content: Content) {
         let file = known_file(&content);
+        let since = self.staging.swapped.get(name).and_then(|swapped| swapped.asks_for_writers(self.now, file));
+        let is_open = since.is_some_and(|since| self.is_open_for_writing(directory, &staged(name), since));
         let Some(swapped) = self.staging.swapped.get_mut(name) else { return };
         let look = Look {
             file,
             stable: content.before.stamp == content.after.stamp,
             cut_off: is_cut_off(&content.bytes, swapped.base.as_deref().unwrap_or_default()),
+            open: is_open,
         };
         let replaced = swapped.edited_from();
         if swapped.looked(self.now, look) {

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::limits::{CUT_OFF_HOLD, LATER_LOOKS, LOOKS};
+use super::limits::{CUT_OFF_HOLD, LATER_LOOKS, LOOKS, OPEN_FILES_AGE, SWAPPED_OPEN_HOLD};
 use super::message::{ContentHash, KnownFile};
 
 /// A file in staging that was in the folder before.
@@ -47,6 +47,8 @@ pub(crate) struct Look {
     pub stable: bool,
     /// It is empty, or begins like its base and ends early.
     pub cut_off: bool,
+    /// Somebody is seen to have it open for writing.
+    pub open: bool,
 }
 
 impl Swapped {
@@ -107,6 +109,16 @@ impl Swapped {
         self.next_look.is_none() && !self.given_up && (self.reported.is_none() || self.taken)
     }
 
+    /// Whether it is worth looking who has it open for writing, and since when that is of interest: who is at an edit now,
+    /// and, before the last look, who may still begin one. Nobody can open it any more who hadn't soon after it was
+    /// swapped out.
+    pub(crate) fn asks_for_writers(&self, now: Duration, file: KnownFile) -> Option<Duration> {
+        if self.is_edit(file) {
+            return Some(now.saturating_sub(OPEN_FILES_AGE));
+        }
+        (now >= self.started + LATER_LOOKS[1]).then_some(self.started + LATER_LOOKS[0])
+    }
+
     /// A look was taken. Returns whether it is an edit to report now.
     pub(crate) fn looked(&mut self, now: Duration, look: Look) -> bool {
         self.looks += 1;
@@ -114,7 +126,8 @@ impl Swapped {
         let same_since = self.seen.filter(|(file, _)| *file == look.file).map(|(_, since)| since);
         self.seen = Some((look.file, same_since.unwrap_or(now)));
         let at_rest = look.stable && same_since.is_some();
-        let whole = !look.cut_off || same_since.is_some_and(|since| now - since >= CUT_OFF_HOLD);
+        let same_for = |time: Duration| same_since.is_some_and(|since| now - since >= time);
+        let whole = (!look.cut_off || same_for(CUT_OFF_HOLD)) && (!look.open || same_for(SWAPPED_OPEN_HOLD));
         let edit = self.is_edit(look.file);
         let report = edit && ((at_rest && whole) || last);
         if report {
@@ -126,7 +139,7 @@ impl Swapped {
             _ if last => None,
             1 => Some(now + LATER_LOOKS[0]),
             _ if now < self.started + LATER_LOOKS[1] => Some(self.started + LATER_LOOKS[1]),
-            _ if settled => None,
+            _ if settled && !look.open => None,
             _ => Some(now + LATER_LOOKS[1]),
         };
         report
@@ -152,12 +165,18 @@ mod tests {
 
     /// Looks as told, at the times asked for: (content, stable, cut off) -> (time of the look in ms, reported).
     fn check(looks: &[(&str, bool, bool)], expected: &[(u64, bool)]) {
+        check_open(looks, false, expected);
+    }
+
+    /// The same, while somebody has it open up to the last look but one.
+    fn check_open(looks: &[(&str, bool, bool)], open: bool, expected: &[(u64, bool)]) {
         let old = Some(file("old").hash);
         let mut swapped = Swapped::new(Duration::ZERO, "a".into(), old, Some(file("new").hash), Some(false), None);
         let mut seen = Vec::new();
-        for (content, stable, cut_off) in looks {
+        for (index, (content, stable, cut_off)) in looks.iter().enumerate() {
+            let open = open && index + 1 < looks.len();
             let now = swapped.next_look().expect("another look");
-            let report = swapped.looked(now, Look { file: file(content), stable: *stable, cut_off: *cut_off });
+            let report = swapped.looked(now, Look { file: file(content), stable: *stable, cut_off: *cut_off, open });
             seen.push((u64::try_from(now.as_millis()).unwrap(), report));
         }
         assert_eq!(seen, expected, "{looks:?}");
@@ -180,5 +199,9 @@ mod tests {
         check(&[empty, empty, edit, edit], &[(0, false), (50, false), (2000, false), (4000, true)]);
         check(&[empty, empty, empty], &[(0, false), (50, false), (2000, true)]);
         check(&[("edit", false, false), edit, edit], &[(0, false), (50, true), (2000, false)]);
+        // A pause of an editor that has it open isn't its end, unless it is a long one.
+        check_open(&[edit, edit, edit, edit], true, &[(0, false), (50, false), (2000, true), (4000, false)]);
+        // Who has it open may still write to it.
+        check_open(&[old, old, old, old], true, &[(0, false), (50, false), (2000, false), (4000, false)]);
     }
 }

@@ -22,6 +22,8 @@ pub(crate) struct Walk {
     generation: u64,
     directories: Vec<String>,
     entries: VecDeque<(String, Vec<u8>)>,
+    /// The kernel gave no watch for some.
+    unwatched: bool,
     /// Directories that couldn't be listed: nothing is known of what is in them.
     unlisted: Vec<String>,
 }
@@ -29,7 +31,8 @@ pub(crate) struct Walk {
 impl Walk {
     fn new(base: String, shallow: bool, generation: u64) -> Self {
         let directories = vec![base.clone()];
-        Self { base, shallow, generation, directories, entries: VecDeque::new(), unlisted: Vec::new() }
+        let (entries, unlisted) = (VecDeque::new(), Vec::new());
+        Self { base, shallow, generation, directories, entries, unwatched: false, unlisted }
     }
 
     /// Of the whole folder.
@@ -133,7 +136,7 @@ impl Folder {
         }
         self.watched.insert(disk_path.clone());
         if let Err(why) = self.watch.watch(&self.root.join(&disk_path)) {
-            self.poll(directory, &disk_path, why);
+            walk.unwatched |= self.poll(directory, &disk_path, why);
         }
         match directory.list(&disk_path, FILES_PER_FOLDER) {
             Ok(mut entries) => {
@@ -154,14 +157,15 @@ impl Folder {
         }
     }
 
-    /// No hints for this directory: look often instead. A directory that is just gone is no reason.
-    fn poll(&mut self, directory: &dyn Directory, disk_path: &str, why: String) {
+    /// No hints for this directory: look often instead. Returns whether it is so: a directory that is just gone is no reason.
+    fn poll(&mut self, directory: &dyn Directory, disk_path: &str, why: String) -> bool {
         if directory.look_through(disk_path).is_err() {
-            return;
+            return false;
         }
         self.polling = true;
         self.next_scan = self.next_scan.min(self.now + POLL);
         self.tell_once("polling", FolderTrouble::Polling(why));
+        true
     }
 
     fn visit(&mut self, directory: &dyn Directory, walk: &mut Walk, parent: &str, name: &[u8]) {
@@ -246,6 +250,10 @@ impl Folder {
 
     /// What the walk should have met and didn't may be gone.
     fn end_walk(&mut self, directory: &dyn Directory, walk: &Walk) {
+        if self.polling && walk.base.is_empty() && !walk.shallow && !walk.unwatched {
+            self.polling = false;
+            self.end_trouble("polling");
+        }
         let base = normal(&walk.base);
         let listed = |path: &str| !walk.unlisted.iter().any(|below| names::is_below(path, below));
         for path in self.engine.unseen(&base, walk.shallow, walk.generation) {

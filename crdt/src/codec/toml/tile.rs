@@ -12,10 +12,10 @@
 use std::collections::BTreeMap;
 
 use super::{read, scan};
-use crate::codec::{ParseError, line_of};
+use crate::codec::{ParseError, line_of, mark_indent};
 use crate::limits::{DEPTH, KEYS_PER_FILE, PATH_BYTES};
 use crate::path::{Path, Segment};
-use crate::tree::{Content, Decor, INDENT, Node, Shape};
+use crate::tree::{Content, Decor, Node, Shape};
 use crate::value::Value;
 
 const APART: &str = "a table of an item of an array stands apart from that item";
@@ -278,21 +278,4 @@ fn key_name(part: &str) -> Option<String> {
 
 fn indentation(line: &str) -> &str {
     &line[..line.len() - line.trim_start_matches([' ', '\t']).len()]
-}
-
-/// Replaces the indentation at the start of each line with [`INDENT`].
-fn mark_indent(lead: &str, indent: &str) -> String {
-    if indent.is_empty() {
-        return lead.into();
-    }
-    let mut marked = String::with_capacity(lead.len());
-    for line in lead.split_inclusive('\n') {
-        if let Some(rest) = line.strip_prefix(indent) {
-            marked.push(INDENT);
-            marked.push_str(rest);
-        } else {
-            marked.push_str(line);
-        }
-    }
-    marked
 }

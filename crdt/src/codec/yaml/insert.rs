@@ -133,6 +133,9 @@ fn append(node: &mut Node, path: &Path, depth: usize, literal: &str, style: &Sty
         child.label = literal::label(child.path.last());
     }
     if in_stream {
+        // A comment at the end of the document before it stays there.
+        let last = node.children.iter().rev().find(|child| is_value(child)).and_then(|last| last.children.last());
+        child.decor.lead = if last.is_some_and(|last| last.path.is_trivia()) { "\n".into() } else { String::new() };
         child.label = EXPLICIT.into();
         child.decor.separator = " ".into();
     }

@@ -174,8 +174,11 @@ impl Printer {
 
     fn scalar(&mut self, text: &str, trail: &str, column: usize) {
         let header = block_header(text);
-        if header.is_some() && !trail.trim_ascii().is_empty() {
-            // Behind the last line, a comment would be text.
+        if header.is_some() && gap::is_blank(trail) {
+            self.further_lines(text, column);
+            self.text.push('\n');
+        } else if header.is_some() {
+            // Behind the last line, blanks and comments would be text.
             let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
             self.text.push_str(first.trim_end_matches('\r'));
             self.line_end(trail.trim_end_matches('\r'));

@@ -20,6 +20,10 @@ const FIRST_NUMBER: u64 = 7_000_000;
 /// More resolutions than any of these histories has conflicts.
 const RESOLUTIONS: usize = 400;
 
+/// Every format that has keys or lines.
+const FORMATS: [Format; 7] =
+    [Format::Toml, Format::Json, Format::Yaml, Format::Env, Format::Ini, Format::Blocks, Format::Text];
+
 /// What was written, and by which edits it went again.
 pub(crate) struct Ledger {
     next: u64,
@@ -49,7 +53,7 @@ impl Ledger {
 
     fn wrote(&mut self, bytes: &[u8]) {
         self.texts.push(bytes.to_vec());
-        for format in [Format::Toml, Format::Json, Format::Yaml, Format::Text] {
+        for format in FORMATS {
             if let Ok(tree) = codec::parse(format, bytes) {
                 self.written.extend(values(&tree));
             }
@@ -247,8 +251,8 @@ fn check_valid(bytes: &[u8], format: Format, meaning: Option<&Value>) {
                 codec::parse(format, bytes).unwrap_or_else(|error| panic!("{error} in\n{text}"));
             }
         },
-        // Two parsers read it here, and their readings are compared.
-        Format::Yaml => {
+        // Their codecs compare with a second reader whatever they take.
+        Format::Yaml | Format::Env | Format::Ini | Format::Blocks => {
             codec::parse(format, bytes).unwrap_or_else(|error| panic!("{error} in\n{text}"));
         }
         Format::Text | Format::Binary => {}

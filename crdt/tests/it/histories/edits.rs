@@ -100,7 +100,8 @@ fn edit_lines(text: &str, edit: Edit, at: usize, number: u64) -> String {
             let line = lines[index].trim_end().to_string();
             let end = lines[index][line.len()..].to_string();
             // See `comment`.
-            let number = if line.contains(['#', '/']) { number % 1_000 } else { number };
+            let is_comment = line.contains(['#', '/']) || line.trim_start().starts_with(';');
+            let number = if is_comment { number % 1_000 } else { number };
             let stem = line.trim_end_matches(|c: char| c.is_ascii_digit());
             lines[index] = format!("{stem}{number}{end}");
         }
@@ -153,12 +154,13 @@ fn quoted(format: Format, key: &str) -> String {
 }
 
 fn scalar(format: Format, label: &str, number: u64) -> Node {
-    let (separator, lead) = match format {
-        Format::Json => (": ", "\n\0"),
-        Format::Yaml => (": ", ""),
-        _ => (" = ", ""),
+    let (lead, separator, trail) = match format {
+        Format::Json => ("\n\0", ": ", ""),
+        Format::Yaml => ("", ": ", ""),
+        Format::Blocks => ("\0", " ", ";\n"),
+        _ => ("", " = ", ""),
     };
-    let decor = Decor { separator: separator.into(), lead: lead.into(), ..Decor::default() };
+    let decor = Decor { separator: separator.into(), lead: lead.into(), trail: trail.into(), ..Decor::default() };
     Node::new(Path::ROOT, label, Content::Scalar(number.to_string()), decor)
 }
 
@@ -173,9 +175,12 @@ fn comment(format: Format, number: u64) -> String {
 
 fn edit_tree(tree: &mut Tree, edit: Edit, at: usize, number: u64) -> Option<()> {
     let format = tree.format;
-    let root = &mut tree.root;
     // Few names, so that hosts meet.
     let name = format!("n{}", number % 5);
+    if is_lines(format) && edit_lines_tree(tree, edit, at, number, &name).is_some() {
+        return Some(());
+    }
+    let root = &mut tree.root;
     match edit {
         Edit::SetScalar => {
             any(root, at, is_scalar)?.content = Content::Scalar(match at % 3 {
@@ -254,8 +259,12 @@ fn edit_tree(tree: &mut Tree, edit: Edit, at: usize, number: u64) -> Option<()> 
             container.children.insert(index, Node::new(Path::ROOT, "", Content::Trivia(text), Decor::default()));
         }
         Edit::Spacing => {
-            let separator =
-                [" = ", "=", "  =  ", ": ", ":", " : "][at % 3 + if format == Format::Toml { 0 } else { 3 }];
+            let separators = match format {
+                Format::Json | Format::Yaml => [": ", ":", " : "],
+                Format::Blocks => [" ", "  ", "\t"],
+                _ => [" = ", "=", "  =  "],
+            };
+            let separator = separators[at % 3];
             any(root, at, |node| is_scalar(node) && !node.label.is_empty())?.decor.separator = separator.into();
         }
         Edit::Reindent => {
@@ -274,7 +283,7 @@ fn edit_tree(tree: &mut Tree, edit: Edit, at: usize, number: u64) -> Option<()> 
             child.decor.lead.clear();
             node.children.push(child);
         }
-        Edit::ScalarToTable => {
+        Edit::ScalarToTable if format == Format::Toml => {
             let node = any(root, at, |node| is_scalar(node) && !node.label.is_empty())?;
             node.label.push_str(&format!(".{name}"));
             node.content = Content::Scalar(number.to_string());
@@ -288,6 +297,79 @@ fn edit_tree(tree: &mut Tree, edit: Edit, at: usize, number: u64) -> Option<()> 
             let headers = root.children.iter().position(is_container)?;
             let header = root.children.remove(headers + at % (root.children.len() - headers));
             root.children.insert(0, scalar(format, header.label.trim(), number));
+        }
+        _ => return None,
+    }
+    Some(())
+}
+
+fn is_lines(format: Format) -> bool {
+    matches!(format, Format::Env | Format::Ini | Format::Blocks)
+}
+
+/// What files of lines have in their own way: keys that stand several times, sections, blocks.
+fn edit_lines_tree(tree: &mut Tree, edit: Edit, at: usize, number: u64, name: &str) -> Option<()> {
+    let format = tree.format;
+    let root = &mut tree.root;
+    match edit {
+        Edit::AddKey => {
+            let container = any(root, at, is_container)?;
+            let mut new = scalar(format, name, number);
+            // HAProxy's lines have no semicolon.
+            if let Some(sibling) = container.children.iter().find(|child| is_scalar(child) && child.decor.trail == "\n")
+            {
+                new.decor = Decor { lead: new.decor.lead, ..sibling.decor.clone() };
+            }
+            let index = at / 3 % (container.children.len() + 1);
+            container.children.insert(index, new);
+        }
+        // The same key once more.
+        Edit::AddItem | Edit::AddDottedKey => {
+            let container = any(root, at, |node| node.children.iter().any(is_scalar))?;
+            let scalars: Vec<usize> =
+                (0..container.children.len()).filter(|&index| is_scalar(&container.children[index])).collect();
+            let index = scalars[at / 3 % scalars.len()];
+            let mut new = container.children[index].clone();
+            new.content = Content::Scalar(number.to_string());
+            container.children.insert(index + at % 2, new);
+        }
+        Edit::AddSection => {
+            let text = String::from_utf8(codec::print(tree)).ok()?;
+            let haproxy = tree.root.children.iter().any(|child| is_container(child) && child.decor.close.is_empty());
+            let section = match format {
+                Format::Blocks if haproxy => format!("backend {name}\n  k{} {number}\n", number % 3),
+                Format::Blocks => format!("{} {{\n  k{} {number};\n}}\n", ["server", name][at % 2], number % 3),
+                Format::Ini => format!("[{name}]\nk{} = {number}\n", number % 3),
+                _ => return None,
+            };
+            *tree = codec::parse(format, format!("{text}\n{section}").as_bytes()).ok()?;
+        }
+        Edit::CommentOn if at % 2 == 1 && format == Format::Env => {
+            any(root, at, is_scalar)?.decor.trail = format!(" # c{}", number % 1_000);
+        }
+        Edit::CommentOn if at % 2 == 1 && format == Format::Blocks => {
+            let trail = &mut any(root, at, is_scalar)?.decor.trail;
+            *trail = format!("{} # c{}\n", trail.trim_end(), number % 1_000);
+        }
+        Edit::ScalarToTable if format == Format::Blocks => {
+            let node = any(root, at, is_scalar)?;
+            node.content = Content::Container(Shape::Table);
+            node.decor = Decor {
+                lead: node.decor.lead.clone(),
+                separator: " {\n".into(),
+                close: "\0}\n".into(),
+                ..Decor::default()
+            };
+            node.children.push(scalar(format, name, number));
+        }
+        Edit::TableToScalar if format == Format::Blocks => {
+            let node = any(root, at, |node| is_container(node) && !node.path.is_root())?;
+            *node = Node {
+                decor: Decor { trail: ";\n".into(), separator: " ".into(), ..node.decor.clone() },
+                ..node.clone()
+            };
+            node.children.clear();
+            node.content = Content::Scalar(number.to_string());
         }
         _ => return None,
     }

@@ -149,6 +149,21 @@ proptest! {
     }
 
     #[test]
+    fn env_files_merge(history in histories()) {
+        check("env", &history);
+    }
+
+    #[test]
+    fn ini_files_merge(history in histories()) {
+        check("ini", &history);
+    }
+
+    #[test]
+    fn block_files_merge(history in histories()) {
+        check("blocks", &history);
+    }
+
+    #[test]
     fn text_files_merge(history in histories()) {
         check("text", &history);
     }

@@ -23,7 +23,7 @@ use crate::replica::Replica;
 use self::expected::changes;
 
 /// The folders of the corpus.
-const FOLDERS: [&str; 3] = ["toml", "json", "text"];
+const FOLDERS: [&str; 7] = ["toml", "json", "yaml", "env", "ini", "blocks", "text"];
 /// Larger files say nothing that smaller ones don't, and take longer.
 const FILE_BYTES: usize = 1_700;
 

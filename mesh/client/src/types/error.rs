@@ -164,6 +164,10 @@ error_codes! {
     TooLarge = "E_TOO_LARGE", Failed;
     /// The file's own edit is held, because it doesn't parse.
     Held = "E_HELD", Failed;
+    /// A check of this host refuses the content.
+    CheckFailed = "E_CHECK_FAILED", Failed;
+    /// A reload failed.
+    ReloadFailed = "E_RELOAD_FAILED", Failed;
     /// The document takes no writes until somebody repairs it.
     Frozen = "E_FROZEN", Failed;
     /// An overlay says what its file can't show.

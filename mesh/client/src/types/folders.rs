@@ -28,6 +28,9 @@ pub struct Folder {
     pub in_step: u64,
     /// Files with an edit that isn't taken in, because it doesn't parse or passes a limit.
     pub held: u64,
+    /// Files that keep their last good content, because a check or a reload of this host failed on the mesh's.
+    #[serde(default)]
+    pub kept_back: u64,
     /// Files that are left alone: no regular files, names that aren't UTF-8, and so on.
     pub skipped: u64,
     /// Files with changes, here or in the mesh, that are on their way.
@@ -151,6 +154,10 @@ pub struct FileStatus {
     pub column: Option<u64>,
     /// Why the file isn't in step.
     pub reason: Option<String>,
+    /// Which kind of reason, of a file that is held or kept back.
+    pub cause: Option<HeldReason>,
+    /// What the command that failed printed, or every violation of the schema; shortened.
+    pub output: Option<String>,
     /// Since when, by this host's clock.
     pub since: Option<Time>,
     /// The overlays that make this host's file another than the document alone, as `role=db` or `host=web-1`.
@@ -173,14 +180,59 @@ pub struct FileStatus {
     pub version: Option<String>,
 }
 
+/// Why a file is held or kept back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HeldReason {
+    /// It doesn't parse.
+    Syntax,
+    /// It passes a limit.
+    TooLarge,
+    /// A command that checks it failed.
+    Check,
+    /// It isn't what its JSON Schema asks for.
+    Schema,
+    /// A reload failed with it.
+    Reload,
+    /// The document takes no changes, or can't be read.
+    Document,
+    /// A reason of a newer daemon.
+    #[serde(other)]
+    Unknown,
+}
+
+impl HeldReason {
+    /// The reason's name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Syntax => "syntax",
+            Self::TooLarge => "too-large",
+            Self::Check => "check",
+            Self::Schema => "schema",
+            Self::Reload => "reload",
+            Self::Document => "document",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl fmt::Display for HeldReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
 /// How a host's file stands to the mesh.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FileState {
     /// Its bytes are the mesh's.
     InStep,
-    /// An edit of it isn't taken in: it doesn't parse, or passes a limit.
+    /// An edit of it isn't taken in: it doesn't parse, passes a limit, or fails a check of this host.
     Held,
+    /// It has its last good content, because a check or a reload of this host failed on the mesh's.
+    KeptBack,
     /// It is left alone.
     Skipped,
     /// A change of it is on its way.
@@ -201,6 +253,7 @@ impl FileState {
         match self {
             Self::InStep => "in-step",
             Self::Held => "held",
+            Self::KeptBack => "kept-back",
             Self::Skipped => "skipped",
             Self::Waiting => "waiting",
             Self::DeleteHeld => "delete-held",

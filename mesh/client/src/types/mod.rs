@@ -27,7 +27,7 @@ pub use error::{ApiError, ErrorCode, ErrorReply, Exit};
 pub use facts::{DiskFacts, Facts, HostFacts, InotifyFacts, PathFacts, SyncFacts, UdpFacts};
 pub use folders::{
     FileState, FileStatus, Folder, FolderAdded, FolderConfirmed, FolderFiles, FolderRemoved, FolderState, FolderStatus,
-    Folders,
+    Folders, HeldReason,
 };
 pub use identity::{
     AddIssuer, CertificateStatus, Issuer, IssuerAdded, KeyStatus, Left, Node, NodeRevoked, Revocation, RevokeNode,

@@ -30,7 +30,8 @@ pub struct Status {
     pub in_step: bool,
     /// The folders that this host keeps.
     pub folders: Vec<Folder>,
-    /// Files whose edit isn't taken in, with line and column.
+    /// Files whose edit isn't taken in, with line and column, and files that don't follow the mesh because a check or a
+    /// reload of this host failed.
     pub held: Vec<FileStatus>,
     /// Open conflicts in all documents.
     pub conflicts: u64,

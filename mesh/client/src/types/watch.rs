@@ -64,6 +64,15 @@ pub enum EventKind {
     Conflict,
     /// The key has no conflict any more.
     Resolved,
+    /// A check of this host failed on the document: what was saved here isn't taken in, or this host's file keeps its last
+    /// good content. `value` says why. Of this host only, and told once: a resumed watch doesn't get it again.
+    #[serde(rename = "check-failed")]
+    CheckFailed,
+    /// A reload of this host failed with the document. As with `check-failed`.
+    #[serde(rename = "reload-failed")]
+    ReloadFailed,
+    /// What a failed check or reload kept back is over. As with `check-failed`.
+    Recovered,
     /// Events before this were lost to the watch: read what you need again.
     Reset,
     /// A kind of a newer daemon.
@@ -81,6 +90,9 @@ impl EventKind {
             Self::Delete => "delete",
             Self::Conflict => "conflict",
             Self::Resolved => "resolved",
+            Self::CheckFailed => "check-failed",
+            Self::ReloadFailed => "reload-failed",
+            Self::Recovered => "recovered",
             Self::Reset => "reset",
             Self::Unknown => "unknown",
         }

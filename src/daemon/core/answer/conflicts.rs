@@ -18,15 +18,15 @@ use crate::daemon::core::view::{self, FileView};
 use crate::daemon::request::{Caller, Reply};
 
 /// A decision, as it was asked for.
-pub(super) struct Decision {
-    pub(super) address: String,
-    pub(super) part: Option<ConflictPart>,
-    pub(super) choice: Choice,
-    pub(super) caller: Caller,
+pub(in crate::daemon::core) struct Decision {
+    pub(in crate::daemon::core) address: String,
+    pub(in crate::daemon::core) part: Option<ConflictPart>,
+    pub(in crate::daemon::core) choice: Choice,
+    pub(in crate::daemon::core) caller: Caller,
 }
 
 /// A decision that was written.
-struct Decided {
+pub(in crate::daemon::core) struct Decided {
     written: Written,
     value: TypedValue,
     resolved: u64,
@@ -93,7 +93,7 @@ impl Core {
         }
     }
 
-    fn decide(
+    pub(in crate::daemon::core) fn decide(
         &mut self,
         what: &str,
         address: &Address,

@@ -83,7 +83,7 @@ fn look_at_disk(loaded: &mut Loaded, file: Option<&DiskFile>) -> Looked {
     let Some(file) = file else { return Looked::nothing(None) };
     let rendered = loaded.rendered();
     let format = rendered.file().map(Content::format);
-    match edit::preview(loaded.document.id().path(), &file.bytes, file.executable, format) {
+    match edit::preview(loaded.document.id().as_str(), &file.bytes, file.executable, format) {
         Ok(content) => Looked { values: values(loaded, &content), ..looked(None, &file.bytes, Some(&content)) },
         Err(error) => {
             let problem = Some(format!("the file on the disk isn't taken: {error}"));

@@ -22,25 +22,25 @@ use crate::daemon::core::view;
 use crate::daemon::request::{Caller, Reply};
 
 /// A put, as it was asked for.
-pub(super) struct Put {
-    pub(super) address: String,
-    pub(super) value: String,
-    pub(super) kind: Option<ValueType>,
-    pub(super) expect: Option<String>,
-    pub(super) at: Option<String>,
-    pub(super) caller: Caller,
+pub(in crate::daemon::core) struct Put {
+    pub(in crate::daemon::core) address: String,
+    pub(in crate::daemon::core) value: String,
+    pub(in crate::daemon::core) kind: Option<ValueType>,
+    pub(in crate::daemon::core) expect: Option<String>,
+    pub(in crate::daemon::core) at: Option<String>,
+    pub(in crate::daemon::core) caller: Caller,
 }
 
 /// A whole file, as it was asked for.
-pub(super) struct FileWrite {
-    pub(super) doc: String,
-    pub(super) bytes: Vec<u8>,
-    pub(super) options: WriteOptions,
-    pub(super) caller: Caller,
+pub(in crate::daemon::core) struct FileWrite {
+    pub(in crate::daemon::core) doc: String,
+    pub(in crate::daemon::core) bytes: Vec<u8>,
+    pub(in crate::daemon::core) options: WriteOptions,
+    pub(in crate::daemon::core) caller: Caller,
 }
 
 /// A change that was made, or the version that is there already.
-enum Made {
+pub(in crate::daemon::core) enum Made {
     Written(Written),
     Present(Option<Dot>),
 }
@@ -119,7 +119,12 @@ impl Core {
         }
     }
 
-    fn plan_put(&mut self, what: &str, address: &Address, put: &Put) -> Result<PutPlan, ApiError> {
+    pub(in crate::daemon::core) fn plan_put(
+        &mut self,
+        what: &str,
+        address: &Address,
+        put: &Put,
+    ) -> Result<PutPlan, ApiError> {
         if address.key.is_empty() {
             let why = "the address has no key";
             return Err(ApiError::new(ErrorCode::BadAddress, what, why, "put DOC#KEY VALUE, or put DOC @FILE"));
@@ -144,13 +149,13 @@ impl Core {
     }
 
     /// Puts a value at a key that isn't there yet, or that the state which its writer had seen has.
-    fn insert(&mut self, what: &str, address: &Address, put: &Put, editor: &Editor) -> Result<Made, ApiError> {
-        if address.document.is_overlay() {
-            let kind = put_type(put.kind);
-            return self.edit_overlay(what, &address.document, put.at.as_deref(), editor, |file, overlay| {
-                overlay::put(file, overlay, &address.key, &put.value, kind).map(Some)
-            });
-        }
+    pub(in crate::daemon::core) fn insert(
+        &mut self,
+        what: &str,
+        address: &Address,
+        put: &Put,
+        editor: &Editor,
+    ) -> Result<Made, ApiError> {
         let loaded = self.open_for_write(what, &address.document)?;
         let seen = states::seen_by_writer(what, loaded, put.at.as_deref(), editor.actor)?;
         let outcome = loaded.document.put(&seen, &address.key, &put.value, put_type(put.kind), editor);
@@ -245,7 +250,7 @@ impl Core {
     }
 
     /// Writes a whole file: as its document alone, or with the overlays of this host that its writer saw.
-    fn make_file(
+    pub(in crate::daemon::core) fn make_file(
         &mut self,
         what: &str,
         document: &DocumentId,
@@ -297,7 +302,7 @@ impl Core {
         let was = seen.file();
         let executable = write.options.executable.unwrap_or(was.is_some_and(|file| file.executable));
         let format = was.map(murmurate_crdt::render::Content::format);
-        let file = edit::preview(address.document.path(), &write.bytes, executable, format);
+        let file = edit::preview(address.document.as_str(), &write.bytes, executable, format);
         let file = file.map_err(|error| no_edit(what.into(), &error))?;
         let changed = was.is_none_or(|was| was.bytes != file.bytes || was.executable != executable);
         let newest = self.documents.get(&address.document).ok().and_then(|loaded| view::newest(&loaded.document));
@@ -320,7 +325,12 @@ impl Core {
         }
     }
 
-    fn make_delete(&mut self, what: &str, address: &Address, editor: &Editor) -> Result<Written, ApiError> {
+    pub(in crate::daemon::core) fn make_delete(
+        &mut self,
+        what: &str,
+        address: &Address,
+        editor: &Editor,
+    ) -> Result<Written, ApiError> {
         if address.document.is_overlay() && !address.key.is_empty() {
             let remove = |file: &Content, overlay: Option<&Content>| {
                 overlay.map_or(Ok(None), |overlay| overlay::remove(file, overlay, &address.key))

@@ -13,6 +13,7 @@ use murmurate_crdt::overlay::Composed;
 
 use super::not_found;
 use crate::daemon::core::Core;
+use crate::daemon::core::checks::{good_state, refused_state};
 use crate::daemon::core::commits::Item;
 use crate::daemon::core::folders::{Folder, folder_state, slot_state};
 use crate::daemon::core::overlays::Effective;
@@ -93,7 +94,9 @@ impl Core {
             waiting.refuse(&name, "it was removed".into());
         }
         let slots = folder.slots.keys().filter_map(|path| DocumentId::new(&format!("{name}/{path}")).ok());
-        let mut states: Vec<_> = slots.map(|document| (slot_state(&document), None)).collect();
+        let keys = slots.flat_map(|document| [slot_state(&document), good_state(&document), refused_state(&document)]);
+        let mut states: Vec<_> = keys.map(|key| (key, None)).collect();
+        self.checks.forget(&name);
         states.push((folder_state(&name), None));
         self.files.push(FileCommand::RemoveFolder { folder: name.clone() });
         let result = FolderRemoved { v: V1, name, dir: folder.dir };
@@ -179,6 +182,7 @@ impl Core {
             files: counts.values().sum(),
             in_step: count(FileState::InStep),
             held: count(FileState::Held),
+            kept_back: count(FileState::KeptBack),
             skipped: count(FileState::Skipped),
             waiting: count(FileState::Waiting) + count(FileState::Failed),
             deletes_held: count(FileState::DeleteHeld),
@@ -197,7 +201,17 @@ impl Core {
                 status.line = held.and_then(|held| held.line).map(|line| line as u64);
                 status.column = held.and_then(|held| held.column).map(|column| column as u64);
                 status.reason = held.map(|held| held.why.clone());
+                status.cause = held.map(|held| held.cause);
+                status.output = held.and_then(|held| held.output.clone());
                 status.since = held.map(|held| Time::from_ms(held.since_ms));
+            }
+            FileState::KeptBack => {
+                let refused = slot.and_then(|slot| slot.refused.as_ref());
+                let failure = refused.map(|refused| &refused.failure);
+                status.reason = failure.map(|failure| failure.why.clone());
+                status.cause = failure.map(|failure| failure.cause);
+                status.output = failure.map(|failure| failure.output.clone()).filter(|output| !output.is_empty());
+                status.since = refused.map(|refused| Time::from_ms(refused.since_ms));
             }
             FileState::Skipped => status.reason = folder.skipped.get(path).cloned(),
             FileState::DeleteHeld => status.reason = Some(folder.deletes_held.1.clone()),
@@ -228,10 +242,10 @@ impl Core {
         status.version = Some(newest.dot.to_string());
     }
 
-    /// Files whose edit isn't taken in.
+    /// Files whose edit isn't taken in, or that don't follow the mesh.
     pub(super) fn held_files(&self) -> Vec<FileStatus> {
         let all = self.folders.kept.iter().flat_map(|(name, folder)| {
-            let held = folder.states().filter(|(_, state)| *state == FileState::Held);
+            let held = folder.states().filter(|(_, state)| matches!(state, FileState::Held | FileState::KeptBack));
             held.map(move |(path, _)| self.file_status(name, folder, path))
         });
         all.collect()
@@ -254,6 +268,8 @@ fn blank_status(folder: &str, path: &str, state: FileState) -> FileStatus {
         line: None,
         column: None,
         reason: None,
+        cause: None,
+        output: None,
         since: None,
         conflicts: 0,
         changed: None,

@@ -9,6 +9,8 @@ mod reads;
 mod states;
 mod status;
 
+pub(super) use conflicts::Decision;
+pub(super) use edits::{FileWrite, Put};
 pub(super) use folders::FolderReply;
 
 use murmurate_client::types::{ApiError, ErrorCode};
@@ -52,11 +54,15 @@ impl Core {
             Request::Watch { prefix, resume, init, reply } => {
                 drop(reply.send(self.watch(&prefix, resume.as_deref(), init)));
             }
-            write => self.answer_write(write).await,
+            write => match self.document_to_check(&write) {
+                Some(document) => self.check_write(document, write).await,
+                None => self.answer_write(write).await,
+            },
         }
     }
 
-    async fn answer_write(&mut self, request: Request) {
+    /// Carries out a write.
+    pub(super) async fn answer_write(&mut self, request: Request) {
         match request {
             Request::Put { address, value, kind, expect, at, caller, reply } => {
                 self.put(edits::Put { address, value, kind, expect, at, caller }, reply).await;

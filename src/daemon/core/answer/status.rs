@@ -93,6 +93,7 @@ impl Core {
             .chain(frozen)
             .chain(grown)
             .chain(self.left_out())
+            .chain(self.reload_problems())
             .chain(refused)
             .chain(self.missing_links())
             .collect()

@@ -5,6 +5,7 @@ use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -51,14 +52,22 @@ pub(super) enum Act {
 
 type Script = Box<dyn FnMut(Call, &str) -> Act + Send>;
 
-/// The host's file system, with a script that is asked before each change.
+/// The host's file system, with a script that is asked before each change. Files that were read are counted.
 pub(super) struct Scripted {
     script: Arc<Mutex<(Script, bool)>>,
+    reads: Arc<AtomicUsize>,
 }
 
 impl Scripted {
     pub(super) fn system(script: impl FnMut(Call, &str) -> Act + Send + 'static) -> Arc<dyn FileSystem> {
-        Arc::new(Self { script: Arc::new(Mutex::new((Box::new(script), false))) })
+        Arc::new(Self { script: Arc::new(Mutex::new((Box::new(script), false))), reads: Arc::default() })
+    }
+
+    /// One that does as it is told, and how many files were read.
+    pub(super) fn counting() -> (Arc<dyn FileSystem>, Arc<AtomicUsize>) {
+        let reads = Arc::new(AtomicUsize::new(0));
+        let script: Script = Box::new(|_, _| Act::Go);
+        (Arc::new(Self { script: Arc::new(Mutex::new((script, false))), reads: Arc::clone(&reads) }), reads)
     }
 }
 
@@ -70,13 +79,15 @@ impl fmt::Debug for Scripted {
 
 impl FileSystem for Scripted {
     fn open(&self, root: &Path) -> Result<Arc<dyn Directory>, FileError> {
-        Ok(Arc::new(ScriptedDirectory { inner: HostFileSystem.open(root)?, script: Arc::clone(&self.script) }))
+        let (script, reads) = (Arc::clone(&self.script), Arc::clone(&self.reads));
+        Ok(Arc::new(ScriptedDirectory { inner: HostFileSystem.open(root)?, script, reads }))
     }
 }
 
 struct ScriptedDirectory {
     inner: Arc<dyn Directory>,
     script: Arc<Mutex<(Script, bool)>>,
+    reads: Arc<AtomicUsize>,
 }
 
 impl fmt::Debug for ScriptedDirectory {
@@ -128,6 +139,7 @@ impl Directory for ScriptedDirectory {
     }
     fn read(&self, path: &str, at_most: usize) -> Result<Content, FileError> {
         self.alive(path)?;
+        self.reads.fetch_add(1, Ordering::Relaxed);
         self.inner.read(path, at_most)
     }
     fn create(&self, path: &str, bytes: &[u8], executable: bool, like: Option<&str>) -> Result<(), FileError> {

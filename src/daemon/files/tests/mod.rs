@@ -5,6 +5,7 @@ mod crashes;
 mod deletes;
 mod ignoring;
 mod links;
+mod many;
 mod power_cuts;
 mod races;
 mod reading;

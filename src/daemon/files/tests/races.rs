@@ -129,6 +129,23 @@ fn a_writer_that_had_the_file_open_is_heard_for_two_seconds() {
 }
 
 #[test]
+fn a_writer_that_is_seen_to_have_the_file_open_is_heard_long_after() {
+    let mut bench = Bench::new();
+    bench.put("a", "old content");
+    let file = open(&bench);
+    bench.put("a", "new content");
+    bench.run_ms(30_000);
+    rewrite(&file, "an edit in place");
+    drop(file);
+    bench.run_ms(20_000);
+    assert_eq!(bench.take_late(), ["an edit in place"]);
+    // Once nobody has it open any more, it goes.
+    bench.put("a", "newer content");
+    bench.run_ms(20_000);
+    assert_eq!(bench.staged().len(), 2, "only the late edit waits to be taken");
+}
+
+#[test]
 fn a_writer_that_truncated_the_file_before_it_was_swapped_out_may_finish() {
     let armed = Arc::new(Mutex::new(None::<File>));
     let file = Arc::clone(&armed);
@@ -176,6 +193,7 @@ fn a_late_edit_stays_in_staging_until_it_is_taken() {
     let file = open(&bench);
     bench.put("a", "new content");
     rewrite(&file, "an edit in place");
+    drop(file);
     bench.run_ms(20_000);
     let (_, _, SaveKind::Late { receipt, .. }) = bench.take_saves().remove(0) else { panic!("not late") };
     assert_eq!(bench.staged().len(), 2);
