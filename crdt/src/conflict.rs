@@ -404,7 +404,7 @@ impl FragmentFinder<'_> {
 
     /// Comments that differ in more than spacing.
     fn comment(&self, path: &Path, fragment: &FragmentState) -> Option<Conflict> {
-        if fragment.decor.0.len() < 2 || (fragment.live_content().is_none() && !self.lives_below(path)) {
+        if fragment.decor.0.len() < 2 || !self.epoch.is_there(path) {
             return None;
         }
         let comment =
@@ -422,14 +422,7 @@ impl FragmentFinder<'_> {
 
     /// The first live fragment strictly below a path that isn't a comment.
     fn first_below<'a>(&'a self, path: &'a Path) -> Option<(&'a Path, &'a Candidate)> {
-        self.epoch
-            .below(path)
-            .filter(|(below, fragment)| !below.is_trivia() && fragment.live_content().is_some())
-            .find_map(|(below, fragment)| Some((below, fragment.content.winner()?)))
-    }
-
-    fn lives_below(&self, path: &Path) -> bool {
-        self.first_below(path).is_some()
+        self.epoch.live_below(path).find_map(|(below, fragment)| Some((below, fragment.content.winner()?)))
     }
 
     /// A value where others wrote keys below it: the table is shown.
@@ -453,15 +446,14 @@ impl FragmentFinder<'_> {
 
     /// The changes that wrote what lives below a path.
     fn dots_below(&self, path: &Path) -> BTreeSet<Dot> {
-        let below = self.epoch.below(path).filter(|(below, fragment)| !below.is_trivia() && is_live(fragment));
-        below.filter_map(|(_, fragment)| self.finder.dot(fragment.content.winner()?)).collect()
+        self.epoch.live_below(path).filter_map(|(_, fragment)| self.finder.dot(fragment.content.winner()?)).collect()
     }
 
     /// A comment that somebody wrote into a table or list while another deleted that. It has no place to be shown in.
     fn orphan(&self, path: &Path, fragment: &FragmentState) -> Option<Conflict> {
-        let comment = fragment.content.winner().filter(|_| path.is_trivia() && is_live(fragment))?;
+        let comment = fragment.content.winner().filter(|_| path.is_trivia() && fragment.is_live())?;
         let container = path.parent()?;
-        let is_there = |container: &Path| container.is_root() || self.is_there(container);
+        let is_there = |container: &Path| container.is_root() || self.epoch.is_there(container);
         if is_there(&container) {
             return None;
         }
@@ -477,10 +469,6 @@ impl FragmentFinder<'_> {
         conflict(path.clone(), Subject::Comment, Kind::Deleted, vec![deleted, kept])
     }
 
-    fn is_there(&self, path: &Path) -> bool {
-        self.epoch.fragments.get(path).is_some_and(is_live) || self.lives_below(path)
-    }
-
     fn deletion(&self, path: &Path) -> Option<&Candidate> {
         let winner = self.epoch.fragments.get(path)?.content.winner()?;
         winner.cell.is_tombstone().then_some(winner)
@@ -492,10 +480,8 @@ impl FragmentFinder<'_> {
         let deletion = fragment.content.winner().filter(|winner| winner.cell.is_tombstone())?;
         let deletion_dot = self.finder.dot(deletion)?;
         let below = self.dots_below(path).into_iter().find(|dot| !self.finder.is_after(*dot, deletion_dot))?;
-        let told_below = self
-            .epoch
-            .below(path)
-            .any(|(_, fragment)| fragment.live_content().is_some() && fragment.content.has_tombstone());
+        let told_below =
+            self.epoch.below(path).any(|(_, fragment)| fragment.is_live() && fragment.content.has_tombstone());
         if told_below {
             return None;
         }
@@ -530,10 +516,6 @@ impl FragmentFinder<'_> {
         let container = own.filter(|own| matches!(own.cell, Cell::Content(Content::Container(_))));
         container.or_else(|| Some(self.first_below(path)?.1))
     }
-}
-
-fn is_live(fragment: &FragmentState) -> bool {
-    fragment.live_content().is_some()
 }
 
 /// The comments of a decor, without spacing.

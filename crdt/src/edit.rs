@@ -561,7 +561,7 @@ fn tombstones(state: &State, doomed: &Path) -> Vec<(Register, Cell)> {
     };
     let doomed_fragments = epoch.fragments.iter().filter(|(path, _)| path.starts_with(doomed));
     doomed_fragments
-        .filter(|(path, fragment)| fragment.live_content().is_some() || *path == doomed)
+        .filter(|(path, fragment)| fragment.is_live() || *path == doomed)
         .map(|(path, fragment)| {
             let container = matches!(fragment.live_content(), Some(Content::Container(_)));
             (content_register(id, path), Cell::Tombstone { container })
@@ -589,10 +589,7 @@ fn restore(state: &State, path: &Path) -> Vec<(Register, Cell)> {
     let Some((id, epoch)) = state.shown_epoch().and_then(|(id, _)| Some((id, state.epoch(id)?))) else {
         return Vec::new();
     };
-    let is_live = |path: &Path| epoch.fragments.get(path).is_some_and(|fragment| fragment.live_content().is_some());
-    let is_there =
-        |path: &Path| is_live(path) || epoch.below(path).any(|(below, _)| !below.is_trivia() && is_live(below));
-    let above = (1..path.0.len()).map(|depth| Path(path.0[..depth].to_vec())).filter(|above| !is_there(above));
+    let above = (1..path.0.len()).map(|depth| Path(path.0[..depth].to_vec())).filter(|above| !epoch.is_there(above));
     let mut cells: Vec<_> = above
         .map(|above| {
             let mut below = epoch.below(&above).filter_map(|(below, _)| below.0.get(above.0.len()));

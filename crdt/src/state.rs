@@ -66,6 +66,12 @@ impl FragmentState {
             _ => None,
         }
     }
+
+    /// Whether the fragment lives: it was written, and isn't deleted.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        self.live_content().is_some()
+    }
 }
 
 /// The flags of a file's style, each a register: two people who change one each change both.
@@ -150,6 +156,17 @@ impl EpochState {
         self.fragments
             .range::<Path, _>((Bound::Excluded(path), Bound::Unbounded))
             .take_while(move |(below, _)| below.starts_with(path))
+    }
+
+    /// What lives strictly below `path`, comments left out: they keep no table alive.
+    pub fn live_below<'a>(&'a self, path: &'a Path) -> impl Iterator<Item = (&'a Path, &'a FragmentState)> {
+        self.below(path).filter(|(below, fragment)| !below.is_trivia() && fragment.is_live())
+    }
+
+    /// Whether a fragment lives, or something that keeps it alive lives below it.
+    #[must_use]
+    pub fn is_there(&self, path: &Path) -> bool {
+        self.fragments.get(path).is_some_and(FragmentState::is_live) || self.live_below(path).next().is_some()
     }
 }
 

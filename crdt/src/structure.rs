@@ -71,7 +71,7 @@ impl<'a> Builder<'a> {
     fn live(&self) -> Live<'a> {
         let mut live = Live::new();
         live.insert(&[], false);
-        let alive = || self.epoch.fragments.iter().filter(|(_, fragment)| fragment.live_content().is_some());
+        let alive = || self.epoch.fragments.iter().filter(|(_, fragment)| fragment.is_live());
         for (path, _) in alive().filter(|(path, _)| !path.is_trivia() && !path.is_root()) {
             live.entry(&path.0).or_insert(false);
             mark_above(&mut live, &path.0);

@@ -255,6 +255,7 @@ async fn check_edit_after_a_write_that_was_cut_off(in_staging: bool) {
     // An old file is read at once, and what is read after it tells that it was.
     let file = std::fs::File::options().write(true).open(&path).unwrap();
     file.set_modified(std::time::SystemTime::now() - Duration::from_secs(60)).unwrap();
+    drop(file);
     std::fs::write(mesh.path(0, "later.toml"), "k = 1\n").unwrap();
     mesh.up(0);
     mesh.has_document(0, "config/later.toml", true).await;

@@ -75,8 +75,5 @@ fn a_restored_backup_writes_as_a_new_actor_and_wedges_nobody() {
     for number in 0..=101 {
         assert_eq!(table[&format!("key_{number}")].as_integer(), Some(number));
     }
-    for host in &mesh.hosts {
-        let problems = host.client().ask(|mesh| mesh.status()).unwrap().problems;
-        assert!(problems.is_empty(), "{}: {problems:?}", host.name);
-    }
+    mesh.has_no_problems();
 }

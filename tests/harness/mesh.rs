@@ -132,6 +132,21 @@ impl Mesh {
         }
     }
 
+    /// Waits until no host names a problem. Right after a restart one may miss a connection that is about to come.
+    #[track_caller]
+    pub(crate) fn has_no_problems(&self) {
+        self.hosts.iter().for_each(|host| self.host_has_no_problem(host));
+    }
+
+    /// The same of one host.
+    #[track_caller]
+    pub(crate) fn host_has_no_problem(&self, host: &Host) {
+        eventually(self, &format!("{} names no problem", host.name), || {
+            let problems = host.client().ask(|mesh| mesh.status()).map_err(|error| error.to_string())?.problems;
+            if problems.is_empty() { Ok(()) } else { Err(format!("{problems:?}")) }
+        });
+    }
+
     fn sees_all(&self, host: &Host) -> Result<(), String> {
         let client = super::Client::attach(&host.socket).map_err(|error| error.to_string())?;
         let members = client.ask(|mesh| mesh.members()).map_err(|error| error.to_string())?.members;

@@ -134,8 +134,5 @@ fn a_host_that_boots_in_1970_says_so_and_connects_once_its_clock_is_set() {
     clock.set("+0");
     mesh.settle();
     mesh.everywhere("early.toml", "key = 1\n");
-    eventually(&mesh, "host-2 has no problem any more", || {
-        let status = two.json(&["status"]);
-        if status["problems"] == serde_json::json!([]) { Ok(()) } else { Err(status.to_string()) }
-    });
+    mesh.host_has_no_problem(two);
 }

@@ -103,8 +103,5 @@ fn a_restored_backup_that_meets_its_peers_first_fetches_what_it_lost() {
     mesh.settle();
     let text = mesh.same_everywhere("app.toml", |text| text.lines().count() == 102);
     assert!(text.contains("key_0 = 100\n"), "{text}");
-    for host in &mesh.hosts {
-        let problems = host.client().ask(|mesh| mesh.status()).unwrap().problems;
-        assert!(problems.is_empty(), "{}: {problems:?}", host.name);
-    }
+    mesh.has_no_problems();
 }

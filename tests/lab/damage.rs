@@ -65,7 +65,7 @@ fn fetch_again(mesh: &mut Mesh) {
     two.does(&["folder", "add", "config", two.folder.to_str().unwrap()]);
     mesh.settle();
     let two = &mesh.hosts[1];
-    assert_eq!(two.json(&["status"])["problems"], serde_json::json!([]));
+    mesh.host_has_no_problem(two);
     mesh.everywhere("rotten.toml", format!("key = \"{}\"\nother = 2\n", String::from_utf8_lossy(MARK)));
     two.put("config/rotten.toml#again", "3");
     mesh.settle();

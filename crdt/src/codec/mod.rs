@@ -18,6 +18,7 @@ mod lines;
 pub(crate) mod meaning;
 mod names;
 mod outer;
+mod quoted;
 mod spacing;
 mod text;
 mod toml;

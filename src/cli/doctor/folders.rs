@@ -30,7 +30,7 @@ fn judge(status: &Status) -> Check {
         return Check::warn(NAME, hindered, "files are looked after all the same; do what it says");
     }
     let files: u64 = status.folders.iter().map(|folder| folder.files).sum();
-    Check::ok(NAME, format!("{} with {files} files", status.folders.len()))
+    Check::ok(NAME, format!("{} kept, {files} files", status.folders.len()))
 }
 
 #[cfg(test)]

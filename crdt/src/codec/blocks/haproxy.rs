@@ -12,12 +12,7 @@ const BEFORE_SECTION: &str = "a line stands before the first section";
 
 /// Cuts a text.
 pub(super) fn tile(text: &str) -> Result<Node, ParseError> {
-    let mut tiler = Tiler::new(text, COMMENTS)?;
-    loop {
-        let lead = tiler.gap()?;
-        if tiler.is_at_end() {
-            return Ok(tiler.finish(lead));
-        }
+    Tiler::tile(text, COMMENTS, |tiler, lead| {
         let mut words: Vec<Range<usize>> = Vec::new();
         let mut at = tiler.at;
         let unclosed = |Unclosed(at)| tiler.syntax(at, "this quote isn't closed on its line");
@@ -25,8 +20,8 @@ pub(super) fn tile(text: &str) -> Result<Node, ParseError> {
             at = word.end;
             words.push(word);
         }
-        line(&mut tiler, lead, &words)?;
-    }
+        line(tiler, lead, &words)
+    })
 }
 
 fn line(tiler: &mut Tiler<'_>, lead: &str, words: &[Range<usize>]) -> Result<(), ParseError> {

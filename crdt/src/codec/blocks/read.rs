@@ -188,8 +188,13 @@ fn line_words(text: &str) -> Option<(Vec<(usize, usize)>, usize)> {
             (Some(open), _) if open == character => quote = None,
             (Some('"') | None, '\\') => {
                 let next = characters.next().map(|(_, next)| next);
-                let joins = next == Some('\n')
-                    || (next == Some('\r') && characters.next_if(|(_, next)| *next == '\n').is_some());
+                let joins = match next {
+                    None | Some('\n') => true,
+                    Some('\r') => {
+                        characters.peek().is_none() || characters.next_if(|(_, next)| *next == '\n').is_some()
+                    }
+                    Some(_) => false,
+                };
                 if quote.is_none() && joins {
                     words.extend(word.take().map(|from| (from, at)));
                 } else {

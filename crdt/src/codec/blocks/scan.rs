@@ -144,8 +144,11 @@ fn behind_haproxy_blanks(text: &str, mut at: usize) -> usize {
     }
 }
 
-/// What stands behind a line end behind a backslash.
+/// What stands behind a line end behind a backslash. The end of a file is one, too.
 fn joined_line(text: &str) -> Option<&str> {
+    if matches!(text, "\\" | "\\\r") {
+        return Some("");
+    }
     text.strip_prefix("\\\n").or_else(|| text.strip_prefix("\\\r\n"))
 }
 

@@ -68,6 +68,16 @@ fn words_end_where_the_programs_end_them() {
     }
 }
 
+/// A file may end within a line.
+#[test]
+fn an_escaped_end_of_a_file_joins_nothing() {
+    for file in ["global\n a \\", "global\n a\\", "global\n a \\\r", "global\n a b \\"] {
+        let tree = crate::codec::parse(BLOCKS, file.as_bytes()).expect("valid");
+        let read = crate::codec::read(BLOCKS, file.as_bytes()).ok();
+        assert_eq!(crate::codec::meaning::meaning(&Blocks, &tree.root), read, "{file}");
+    }
+}
+
 #[test]
 fn what_does_not_match_is_a_mistake_with_its_place() {
     for (text, line, column) in [

@@ -12,18 +12,13 @@ const COMMENTS: &[char] = &['#'];
 
 /// Cuts a text.
 pub(super) fn tile(text: &str) -> Result<Node, ParseError> {
-    let mut tiler = Tiler::new(text, COMMENTS)?;
-    loop {
-        let lead = tiler.gap()?;
-        if tiler.is_at_end() {
-            return Ok(tiler.finish(lead));
-        }
+    Tiler::tile(text, COMMENTS, |tiler, lead| {
         let found = scan::assignment(text, tiler.at).map_err(|fault| match fault {
             Fault::Unclosed(at) => tiler.syntax(at, "this quote isn't closed"),
             Fault::Odd(why) => tiler.untileable(why),
         })?;
-        assignment(&mut tiler, &found, lead)?;
-    }
+        assignment(tiler, &found, lead)
+    })
 }
 
 fn assignment(tiler: &mut Tiler<'_>, found: &Assignment, lead: &str) -> Result<(), ParseError> {

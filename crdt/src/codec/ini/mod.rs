@@ -74,10 +74,7 @@ impl Codec for Ini {
     }
 
     fn default_decor(&self, content: &Content) -> Decor {
-        match content {
-            Content::Scalar(_) => Decor { separator: SEPARATOR.into(), ..Decor::default() },
-            Content::Container(_) | Content::Trivia(_) | Content::Bytes(_) => Decor::default(),
-        }
+        lines::decor(SEPARATOR, content)
     }
 
     fn keys_repeat(&self) -> bool {

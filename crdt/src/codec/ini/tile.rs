@@ -12,18 +12,9 @@ const BEHIND_SECTION: &str = "something stands behind the name of a section";
 
 /// Cuts a text.
 pub(super) fn tile(text: &str) -> Result<Node, ParseError> {
-    let mut tiler = Tiler::new(text, COMMENTS)?;
-    loop {
-        let lead = tiler.gap()?;
-        if tiler.is_at_end() {
-            return Ok(tiler.finish(lead));
-        }
-        if text[tiler.at..].starts_with('[') {
-            section(&mut tiler, lead)?;
-        } else {
-            entry(&mut tiler, lead)?;
-        }
-    }
+    Tiler::tile(text, COMMENTS, |tiler, lead| {
+        if text[tiler.at..].starts_with('[') { section(tiler, lead) } else { entry(tiler, lead) }
+    })
 }
 
 fn section(tiler: &mut Tiler<'_>, lead: &str) -> Result<(), ParseError> {

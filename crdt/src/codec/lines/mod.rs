@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 use crate::codec::meaning::meaning;
 use crate::codec::{Codec, ParseError};
 use crate::path::Segment;
-use crate::tree::Node;
+use crate::tree::{Content, Decor, Node};
 use crate::value::Value;
 
 /// The content of a key without a value (`skip-networking`), which isn't an empty one. No text holds NUL.
@@ -69,6 +69,14 @@ pub(super) fn label(keys: &[Segment]) -> String {
         Segment::Item(_) | Segment::Trivia(_) => None,
     });
     last.unwrap_or_default()
+}
+
+/// The spacing of a value whose own was never written; headers have none of their own.
+pub(super) fn decor(separator: &str, content: &Content) -> Decor {
+    match content {
+        Content::Scalar(_) => Decor { separator: separator.into(), ..Decor::default() },
+        Content::Container(_) | Content::Trivia(_) | Content::Bytes(_) => Decor::default(),
+    }
 }
 
 /// The tree of a text, if the second reader finds in the text what the tree means.

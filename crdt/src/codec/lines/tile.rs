@@ -62,6 +62,23 @@ impl<'t> Tiler<'t> {
         Ok(tiler)
     }
 
+    /// Cuts the whole text: `entry` takes each entry or header, where the tiler stands and with what stands before it, and goes
+    /// behind it.
+    pub(in crate::codec) fn tile(
+        text: &'t str,
+        comments: &'static [char],
+        mut entry: impl FnMut(&mut Self, &'t str) -> Result<(), ParseError>,
+    ) -> Result<Node, ParseError> {
+        let mut tiler = Self::new(text, comments)?;
+        loop {
+            let lead = tiler.gap()?;
+            if tiler.is_at_end() {
+                return Ok(tiler.finish(lead));
+            }
+            entry(&mut tiler, lead)?;
+        }
+    }
+
     /// Goes to the next entry, or to the end of the text; gives what stands before it and belongs to it.
     pub(in crate::codec) fn gap(&mut self) -> Result<&'t str, ParseError> {
         let gap = gap::read(self.text, self.at, self.comments);

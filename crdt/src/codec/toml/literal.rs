@@ -1,8 +1,7 @@
 //! New TOML text for values and keys: the plainest form.
 
-use std::fmt::Write as _;
-
 use super::read;
+use crate::codec::quoted;
 use crate::limits::DEPTH;
 use crate::path::Segment;
 use crate::value::Value;
@@ -49,26 +48,9 @@ fn key_text(key: &str) -> String {
     if !key.is_empty() && key.chars().all(is_bare) { key.into() } else { quoted(key) }
 }
 
-/// A basic string. TOML wants all control characters but the tab escaped; the tab is, too, so that it is seen.
+/// A basic string. TOML wants all control characters but the tab escaped.
 fn quoted(text: &str) -> String {
-    let mut literal = String::from('"');
-    for character in text.chars() {
-        match character {
-            '"' | '\\' => literal.extend(['\\', character]),
-            '\n' => literal.push_str("\\n"),
-            '\r' => literal.push_str("\\r"),
-            '\t' => literal.push_str("\\t"),
-            control if control.is_control() => write_escape(&mut literal, control),
-            plain => literal.push(plain),
-        }
-    }
-    literal.push('"');
-    literal
-}
-
-/// All control characters have code points below U+0100.
-fn write_escape(literal: &mut String, control: char) {
-    write!(literal, "\\u{:04X}", u32::from(control)).unwrap_or_else(|_| unreachable!("a String takes all text"));
+    quoted::quoted(text, |_| false)
 }
 
 #[cfg(test)]

@@ -1,8 +1,7 @@
 //! The meaning of a scalar's text, and new text: keys and values that nobody wrote yet.
 
-use std::fmt::Write as _;
-
 use super::{SEPARATOR, gap, read, schema, syntax, tile};
+use crate::codec::quoted;
 use crate::limits::DEPTH;
 use crate::path::Segment;
 use crate::tree::{Content, INDENT};
@@ -138,22 +137,7 @@ fn is_plain(text: &str) -> bool {
 
 /// A text in double quotes, on one line.
 fn quoted(text: &str) -> String {
-    let mut literal = String::from('"');
-    for character in text.chars() {
-        match character {
-            '"' | '\\' => literal.extend(['\\', character]),
-            '\n' => literal.push_str("\\n"),
-            '\r' => literal.push_str("\\r"),
-            '\t' => literal.push_str("\\t"),
-            '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}' => write_escape(&mut literal, character),
-            control if control.is_control() => write_escape(&mut literal, control),
-            plain => literal.push(plain),
-        }
-    }
-    literal.push('"');
-    literal
-}
-
-fn write_escape(literal: &mut String, character: char) {
-    write!(literal, "\\u{:04X}", u32::from(character)).unwrap_or_else(|_| unreachable!("a String takes all text"));
+    quoted::quoted(text, |character| {
+        matches!(character, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
+    })
 }

@@ -9,6 +9,16 @@ struct Hunk<'a> {
     from: usize,
     to: usize,
     by: Vec<&'a str>,
+    /// Where else it could stand and do the same: an inserted blank line beside another one has no place of its own.
+    slack: (usize, usize),
+}
+
+impl Hunk<'_> {
+    /// Whether a line that neither touches lies between the two, wherever they stand.
+    fn is_apart(&self, other: &Self) -> bool {
+        let (first, last) = (self.slack, other.slack);
+        first.1 < last.0 || last.1 < first.0
+    }
 }
 
 /// The text that has all edits of `base`; `None` where two of them touch the same or neighbouring lines.
@@ -17,9 +27,7 @@ pub(super) fn together(base: &str, edited: &[&str]) -> Option<String> {
     let mut hunks: Vec<Hunk<'_>> = Vec::new();
     for text in edited {
         let found = hunks_of(&lines, text);
-        // A line that stayed lies between any two edits.
-        let apart = |one: &Hunk<'_>, other: &Hunk<'_>| one.to < other.from || other.to < one.from;
-        if found.iter().any(|hunk| hunks.iter().any(|other| !apart(hunk, other))) {
+        if found.iter().any(|hunk| hunks.iter().any(|other| !hunk.is_apart(other))) {
             return None;
         }
         hunks.extend(found);
@@ -41,9 +49,24 @@ fn hunks_of<'a>(lines: &[&str], text: &'a str) -> Vec<Hunk<'a>> {
     let changes = changes.filter(|change| !matches!(change, DiffOp::Equal { .. }));
     let hunk = |change: DiffOp| {
         let (old, by) = (change.old_range(), &new[change.new_range()]);
-        Hunk { from: old.start, to: old.end, by: by.to_vec() }
+        let slack = slack(lines, old.start, old.end, by);
+        Hunk { from: old.start, to: old.end, by: by.to_vec(), slack }
     };
     changes.map(hunk).collect()
+}
+
+/// The lines that a hunk may touch: one that only inserts, or only removes, does the same further up where the line above it is
+/// its last one, and further down where the line below it is its first.
+fn slack(lines: &[&str], from: usize, to: usize, by: &[&str]) -> (usize, usize) {
+    let block = match (to - from, by.len()) {
+        (0, _) => by,
+        (_, 0) => &lines[from..to],
+        _ => return (from, to),
+    };
+    let cyclic = |steps: usize| block[steps % block.len()];
+    let up = (1..=from).take_while(|steps| lines[from - steps] == cyclic(block.len() - 1 - (steps - 1) % block.len()));
+    let down = (0..lines.len() - to).take_while(|steps| lines[to + steps] == cyclic(*steps));
+    (from - up.count(), to + down.count())
 }
 
 /// What differs between two texts, for people.
@@ -64,5 +87,6 @@ fn hunks_that_are_apart_are_laid_over_each_other() {
     assert_eq!(together(base, &["one\n2\n3\n4\n5\n", "1\n2\n3\n4\n5\n6\n"]).unwrap(), "one\n2\n3\n4\n5\n6\n");
     assert_eq!(together(base, &["2\n3\n4\n5\n", "1\n2\n5\n"]).unwrap(), "2\n5\n");
     assert_eq!(together(base, &["one\n2\n3\n4\n5\n", "1\ntwo\n3\n4\n5\n"]), None, "neighbours");
+    assert_eq!(together("1\n\n2\n", &["1\n\n\n2\n", "1\n\ntwo\n"]), None, "the blank line may be the second");
     assert_eq!(together(base, &["1\nx\n2\n3\n4\n5\n", "1\ny\n2\n3\n4\n5\n"]), None);
 }

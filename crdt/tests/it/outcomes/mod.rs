@@ -34,6 +34,8 @@ enum Outcome {
     Exact,
     /// They don't touch each other, but the merge lists a conflict.
     Flagged,
+    /// They don't touch each other, and all is there but for spaces or blank lines: two edited the spacing around one key.
+    Spacing,
     /// They don't touch each other, something else came out, and nobody is told.
     Wrong,
     /// They touch each other, and the merge lists a conflict.
@@ -98,6 +100,7 @@ fn outcome(folder: &str, files: &[(String, Vec<u8>)], meeting: &Meeting) -> Opti
     let outcome = match expected {
         Some(expected) if !is_flagged && is_as_expected(&all[0].text(), &expected, moves) => Outcome::Exact,
         Some(_) if is_flagged => Outcome::Flagged,
+        Some(expected) if without_spacing(&expected) == without_spacing(&all[0].text()) => Outcome::Spacing,
         Some(expected) => {
             println!("{folder}: {meeting:?}: instead of what was expected\n{}", changes(&expected, &all[0].text()));
             texts.iter().for_each(|text| println!("an edit\n{}", changes(base, text)));
@@ -107,6 +110,10 @@ fn outcome(folder: &str, files: &[(String, Vec<u8>)], meeting: &Meeting) -> Opti
         None => Outcome::TouchingMerged,
     };
     Some(outcome)
+}
+
+fn without_spacing(text: &str) -> String {
+    text.split_whitespace().collect()
 }
 
 /// A move is no set of lines that come and go: what was edited goes along with what was moved. Then all lines must be there,

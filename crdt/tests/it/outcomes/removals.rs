@@ -27,12 +27,12 @@ fn find<'a>(state: &'a State, path: &Path) -> Option<&'a FragmentState> {
 }
 
 fn removed<'a>(before: &'a State, after: &State) -> BTreeSet<&'a Path> {
-    let lived = fragments(before).filter(|(path, fragment)| !path.is_root() && fragment.live_content().is_some());
-    let is_gone = |path: &Path| find(after, path).is_none_or(|fragment| fragment.live_content().is_none());
+    let lived = fragments(before).filter(|(path, fragment)| !path.is_root() && fragment.is_live());
+    let is_gone = |path: &Path| find(after, path).is_none_or(|fragment| !fragment.is_live());
     lived.filter(|(path, _)| is_gone(path)).map(|(path, _)| path).collect()
 }
 
 fn edited<'a>(before: &State, after: &'a State) -> BTreeSet<&'a Path> {
     let changed = fragments(after).filter(|(path, fragment)| find(before, path) != Some(fragment));
-    changed.filter(|(_, fragment)| fragment.live_content().is_some()).map(|(path, _)| path).collect()
+    changed.filter(|(_, fragment)| fragment.is_live()).map(|(path, _)| path).collect()
 }

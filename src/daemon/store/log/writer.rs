@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::super::disk::Disk;
 use super::super::error::StoreError;
 use super::LogOptions;
+use super::frame::ALIGNMENT_BYTES;
 use super::segment::{self, Segment, SegmentHeader, ZEROS_BYTES};
 
 /// The end of the log.
@@ -83,12 +84,26 @@ impl LogWriter {
         }
         self.allocate(frame.len())?;
         let (file, offset) = (&self.segment.file, self.position);
-        // What an earlier attempt without enough space left here was never synced, and is overwritten from its start.
-        file.write_at(frame, offset).map_err(|source| self.write_error(frame.len(), source))?;
+        if let Err(source) = file.write_at(frame, offset) {
+            let error = self.write_error(frame.len(), source);
+            return Err(if matches!(error, StoreError::Full { .. }) { self.erased(error)? } else { error });
+        }
         file.sync().map_err(StoreError::io("sync", &self.segment.name))?;
         self.position += frame.len() as u64;
         self.next_commit += 1;
         Ok(Place { segment: Arc::clone(&self.segment), offset })
+    }
+
+    /// Takes the start of a frame away that had no space for its end: the end may be nothing but padding, and the frame, which
+    /// was refused, would be read as a whole one. Gives `full` again.
+    ///
+    /// # Errors
+    /// When that can't be done: then it isn't known what is on disk.
+    fn erased(&self, full: StoreError) -> Result<StoreError, StoreError> {
+        let file = &self.segment.file;
+        file.write_at(&[0; ALIGNMENT_BYTES], self.position).map_err(StoreError::io("write", &self.segment.name))?;
+        file.sync().map_err(StoreError::io("sync", &self.segment.name))?;
+        Ok(full)
     }
 
     fn begin_segment(&mut self) -> Result<(), StoreError> {
