@@ -254,8 +254,12 @@ impl Document {
         let file = File { base, bytes: &edit.bytes, executable: false, renamed_from: None, dot };
         let is_present = base.file().is_some_and(|file| file.bytes == edit.bytes && file.format() == edit.format);
         let mut cells = if is_present { Vec::new() } else { self.file_cells(&file, tree, Epoch::Present) };
-        let under = base.content.as_ref().filter(|content| content.format() == edit.format);
-        let epoch = under.map_or_else(|| EpochId::first(edit.format), |content| content.epoch.clone());
+        let opened = cells.iter().find_map(|(_, cell)| match cell {
+            Cell::Epoch(epoch, _) => Some(epoch.clone()),
+            _ => None,
+        });
+        let epoch = opened.or_else(|| base.content.as_ref().map(|content| content.epoch.clone()));
+        let epoch = epoch.unwrap_or_else(|| EpochId::first(edit.format));
         let hidden = edit.hide.iter().map(|path| (path, true)).chain(edit.show.iter().map(|path| (path, false)));
         cells.extend(hidden.map(|(path, hidden)| {
             let register = Register::Fragment { epoch: epoch.clone(), path: path.clone(), part: Part::Hidden };

@@ -131,12 +131,16 @@ fn wishes(below: &Tree, overlay: &Content, left_out: &mut Vec<LeftOut>) -> Vec<W
             left_out.push(LeftOut { path: atom.path, why });
         }
     }
-    let hides = overlay.hides.iter().filter(|path| present.exists(path) && !path.is_root());
-    wishes.extend(hides.map(|path| Wish {
+    // What the overlay has at or below a place goes before that it takes the place away.
+    let is_free = |path: &&Path| !wishes.iter().any(|wish| wish.path.starts_with(path));
+    let hides = overlay.hides.iter().filter(|path| present.exists(path) && !path.is_root()).filter(is_free);
+    let hides = hides.map(|path| Wish {
         path: path.clone(),
         graft: Graft { kind: Kind::Hidden, own: path.clone() },
         atoms: Vec::new(),
-    }));
+    });
+    let hides: Vec<Wish> = hides.collect();
+    wishes.extend(hides);
     wishes
 }
 

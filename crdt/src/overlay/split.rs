@@ -24,17 +24,20 @@ pub struct Split {
 }
 
 impl Composed {
-    /// Takes apart what was saved by someone who saw this. `path` is the file's.
+    /// Takes apart what was saved by someone who saw this. `path` is the file's name in the mesh.
     ///
     /// # Errors
     /// [`EditError::Syntax`] for a file that doesn't parse: the edit is to be held; [`EditError::NoPlace`] where the parts
     /// would not be valid each for itself.
     pub fn split(&self, path: &str, saved: &[u8]) -> Result<Split, EditError> {
+        if self.layers.iter().all(|(_, applied)| applied.grafts.is_empty()) {
+            return Ok(self.of_file_alone(saved));
+        }
         let format = self.content.format();
         let mut tree = cut(path, saved, Some(format))?;
         if tree.format != format {
             // Of another kind: nothing in it can be told to be an overlay's.
-            return Ok(Split { base: Some(saved.to_vec()), overlays: vec![None; self.layers.len()] });
+            return Ok(self.of_file_alone(saved));
         }
         // The ids are given anew when the parts are taken in: these tell items apart here only.
         let nobody = Dot { writer: Writer { actor: ActorId::default(), lane: Lane::FILE }, sequence: 0 };
@@ -50,6 +53,11 @@ impl Composed {
             return Err(EditError::NoPlace(why.into()));
         }
         Ok(Split { base: Some(bytes), overlays })
+    }
+
+    fn of_file_alone(&self, saved: &[u8]) -> Split {
+        let base = (saved != self.content.bytes).then(|| saved.to_vec());
+        Split { base, overlays: vec![None; self.layers.len()] }
     }
 
     fn undo_all(&self, mut tree: Tree) -> Result<(Tree, Vec<Option<OverlayEdit>>), NoPlace> {

@@ -80,7 +80,7 @@ impl Site {
     fn save(&mut self, text: &str) -> Result<(), EditError> {
         let editor = self.editor();
         let composed = self.composed();
-        let split = composed.split(self.file.id().path(), text.as_bytes())?;
+        let split = composed.split(self.file.id().as_str(), text.as_bytes())?;
         for ((_, document), edit) in self.overlays.iter_mut().zip(&split.overlays) {
             if let Some(edit) = edit {
                 let rendered = document.render();
@@ -327,6 +327,81 @@ fn yaml_has_overlays_like_the_others() {
     let without = saved.replace("port: 9191 # of all\n", "");
     site.save(&without).unwrap();
     assert_eq!((site.value("port"), site.file()), (None, text.replace("- a", "- aa")), "{}", site.text());
+}
+
+/// Of one format: a file, a key that stands once in it, its text there, and another one.
+struct Lines {
+    name: &'static str,
+    text: &'static str,
+    key: &'static str,
+    own: &'static str,
+    other: (&'static str, &'static str),
+}
+
+const LINES: [Lines; 5] = [
+    Lines {
+        name: "f/.env",
+        text: "# the app\nexport NAME=a # here\nPORT=8080 # of all\n\nPATHS='/a'\nPATHS='/b'\n",
+        key: "PORT",
+        own: "PORT=8080 # of all\n",
+        other: ("NAME=a", "NAME=b"),
+    },
+    Lines {
+        name: "f/app.ini",
+        text: "; the app\n[server]\nport = 8080\nname = a\n\n[limits]\nrps = 200\n",
+        key: "server.port",
+        own: "port = 8080\n",
+        other: ("rps = 200", "rps = 300"),
+    },
+    Lines {
+        name: "f/a.service",
+        text: "[Service]\nEnvironment=A=1\nEnvironment=B=2\nNice=8080\nUser=a\n",
+        key: "Service.Nice",
+        own: "Nice=8080\n",
+        other: ("User=a", "User=b"),
+    },
+    Lines {
+        name: "f/nginx.conf",
+        text: "user www;\nhttp {\n    keepalive 8080; # of all\n    server {\n        listen 80;\n    }\n}\n",
+        key: "http.keepalive",
+        own: "    keepalive 8080; # of all\n",
+        other: ("listen 80", "listen 81"),
+    },
+    Lines {
+        name: "f/haproxy.cfg",
+        text: "global\n    maxconn 8080\n    nbthread 2\n\nbackend app\n    server a 10.0.0.1:80\n",
+        key: "global.maxconn",
+        own: "    maxconn 8080\n",
+        other: ("nbthread 2", "nbthread 4"),
+    },
+];
+
+#[test]
+fn files_of_lines_and_blocks_have_overlays_like_the_others() {
+    for Lines { name, text, key, own, other } in LINES {
+        let mut site = Site::new(name, text, &["role=db", "host=a"]);
+        site.put(0, key, "9090").unwrap();
+        assert_eq!((site.text(), &*site.file()), (text.replace("8080", "9090"), text), "{name}");
+        // Put again, and over it.
+        site.put(0, key, "9091").unwrap();
+        assert_eq!(site.text(), text.replace("8080", "9091"), "{name}");
+        site.put(1, key, "9192").unwrap();
+        assert_eq!(site.text(), text.replace("8080", "9192"), "{name}");
+        // Edited where it is shown, with another edit beside it.
+        let saved = text.replace("8080", "9193").replace(other.0, other.1);
+        site.save(&saved).unwrap();
+        let file = text.replace(other.0, other.1);
+        assert_eq!((site.text(), site.file()), (saved.clone(), file.clone()), "{name}");
+        // Deleted there: gone here only.
+        let without = saved.replace(&own.replace("8080", "9193"), "");
+        site.save(&without).unwrap();
+        assert_eq!((site.text(), site.file()), (without, file.clone()), "{name}");
+        // And written again: here only.
+        site.save(&saved).unwrap();
+        assert_eq!((site.value(key), site.file()), (Some("9193".into()), file.clone()), "{name}\n{}", site.text());
+        assert!(site.delete(1, key) && site.delete(0, key), "{name}");
+        assert_eq!((site.text(), site.file()), (file.clone(), file), "{name}");
+    }
 }
 
 #[test]

@@ -285,7 +285,7 @@ impl Core {
         if overlays.is_empty() {
             return self.take_parts(document, seen, save, Lane::FILE, editor);
         }
-        let split = former.composed().map(|composed| composed.split(document.path(), save.bytes)).transpose();
+        let split = former.composed().map(|composed| composed.split(document.as_str(), save.bytes)).transpose();
         let split = split.map_err(NotTaken::Edit)?;
         let copies = self.copies(&overlays, former, split.as_ref())?;
         let own = split.as_ref().and_then(|split| split.base.as_deref());
@@ -367,7 +367,7 @@ impl Core {
     ) -> Result<TakenParts, NotTaken> {
         let mut taken = TakenParts { written: Vec::new(), heads: Heads::new(), overlays: Vec::new() };
         let is_new = seen.file().is_none_or(|file| file.bytes != bytes);
-        let split = seen.composed().filter(|_| is_new).map(|composed| composed.split(document.path(), bytes));
+        let split = seen.composed().filter(|_| is_new).map(|composed| composed.split(document.as_str(), bytes));
         let split = split.transpose().map_err(NotTaken::Edit)?;
         for (number, layer) in seen.layers().enumerate() {
             let Ok(id) = document.with_overlay(&layer.overlay) else { continue };

@@ -156,6 +156,12 @@ impl Core {
         put: &Put,
         editor: &Editor,
     ) -> Result<Made, ApiError> {
+        if address.document.is_overlay() {
+            let kind = put_type(put.kind);
+            return self.edit_overlay(what, &address.document, put.at.as_deref(), editor, |file, overlay| {
+                overlay::put(file, overlay, &address.key, &put.value, kind).map(Some)
+            });
+        }
         let loaded = self.open_for_write(what, &address.document)?;
         let seen = states::seen_by_writer(what, loaded, put.at.as_deref(), editor.actor)?;
         let outcome = loaded.document.put(&seen, &address.key, &put.value, put_type(put.kind), editor);

@@ -15,8 +15,7 @@ use super::not_found;
 use crate::daemon::core::Core;
 use crate::daemon::core::checks::{good_state, refused_state};
 use crate::daemon::core::commits::Item;
-use crate::daemon::core::folders::{Folder, folder_state, slot_state};
-use crate::daemon::core::overlays::Effective;
+use crate::daemon::core::folders::{Base, Folder, folder_state, slot_state};
 use crate::daemon::files::FileCommand;
 use crate::daemon::request::{PAGE_FILES, Reply};
 
@@ -219,8 +218,7 @@ impl Core {
             FileState::InStep | FileState::Waiting | FileState::Unknown => {}
         }
         self.describe_document(&mut status);
-        let composed = slot.and_then(|slot| slot.base.rendered.as_ref()).and_then(Effective::composed);
-        status.overlays = composed.into_iter().flat_map(Composed::shown).map(ToString::to_string).collect();
+        status.overlays = slot.map(|slot| shown_overlays(&slot.base)).unwrap_or_default();
         if status.reason.is_none() && !status.overlays.is_empty() {
             status.reason = Some(format!("with values of its own from {}", status.overlays.join(", ")));
         }
@@ -230,7 +228,9 @@ impl Core {
     /// What is known of the file's document.
     fn describe_document(&self, status: &mut FileStatus) {
         let Ok(document) = DocumentId::new(&format!("{}/{}", status.folder, status.path)) else { return };
-        status.conflicts = self.conflicted.get(&document).map_or(0, |count| *count as u64);
+        let conflicts = |id: &DocumentId| self.conflicted.get(id).map_or(0, |count| *count as u64);
+        let overlays = self.own_overlays(&document);
+        status.conflicts = conflicts(&document) + overlays.iter().map(|(_, id)| conflicts(id)).sum::<u64>();
         let Some(summary) = self.summaries.of(&document) else { return };
         status.format = Some(summary.format.into());
         status.format_reason.clone_from(&summary.format_reason);
@@ -255,6 +255,15 @@ impl Core {
 fn bad_page(what: &str, after: &str) -> ApiError {
     let why = format!("`{after}` is no `next` of a page");
     ApiError::new(ErrorCode::BadRequest, what, why, "leave `after` out for the first page")
+}
+
+/// The overlays of which a file shows something, or takes something away.
+fn shown_overlays(base: &Base) -> Vec<String> {
+    match &base.rendered {
+        Some(rendered) => rendered.composed().into_iter().flat_map(Composed::shown).map(ToString::to_string).collect(),
+        // It wasn't composed since the start: these may.
+        None => base.overlays.iter().map(|(overlay, _)| overlay.to_string()).collect(),
+    }
 }
 
 fn blank_status(folder: &str, path: &str, state: FileState) -> FileStatus {

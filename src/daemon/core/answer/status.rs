@@ -108,8 +108,9 @@ impl Core {
                 let Ok(document) = DocumentId::new(&format!("{name}/{path}")) else { continue };
                 for (overlay, left) in effective.composed().into_iter().flat_map(Composed::left_out) {
                     let key = view::plain_key(effective, overlay, &left.path);
+                    let key = if key.is_empty() { key } else { format!("#{key}") };
                     let address =
-                        document.with_overlay(overlay).map_or_else(|_| path.clone(), |id| format!("{id}#{key}"));
+                        document.with_overlay(overlay).map_or_else(|_| path.clone(), |id| format!("{id}{key}"));
                     problems.push(Problem {
                         code: ErrorCode::Overlay,
                         what: format!("{address} isn't shown in the file"),

@@ -126,7 +126,7 @@ impl Core {
 
     /// The same for a file with overlays: it is taken in as it is saved, whatever documents that changes.
     fn tried_composed(&mut self, save: &Save, seen: &Effective) -> Option<Checked> {
-        let path = save.document.path();
+        let path = save.document.as_str();
         let split = seen.composed()?.split(path, &save.bytes).ok()?;
         let is_same = seen.file().is_some_and(|file| file.executable == save.executable);
         if is_same && split.base.is_none() && split.overlays.iter().all(Option::is_none) {

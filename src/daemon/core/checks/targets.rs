@@ -64,7 +64,7 @@ impl Refused {
 
 /// The store's key for what a reload failed with.
 pub(in crate::daemon::core) fn refused_state(document: &DocumentId) -> String {
-    format!("refused/{document}")
+    format!("refused/{}", document.as_str())
 }
 
 impl Core {
