@@ -177,6 +177,89 @@ fn a_renamed_file_keeps_what_is_some_hosts_own() {
     mesh.nowhere(PATH);
 }
 
+/// Without a file nobody sees an overlay; a file that comes back under the name has it again.
+#[test]
+fn an_overlay_outlives_its_file() {
+    let mesh = Mesh::start(2);
+    let [one, two] = &mesh.hosts[..] else { panic!() };
+    for path in ["other.toml", "third.toml", PATH] {
+        one.save(path, APP_TOML);
+        mesh.everywhere(path, APP_TOML);
+    }
+    one.does(&["put", PORT, "9090", "--host", "host-2"]);
+    has(&mesh, 1, &APP_TOML.replace("8080", "9090"));
+    mesh.settle();
+    fs::remove_file(two.path(PATH)).unwrap();
+    mesh.nowhere(PATH);
+    mesh.settle();
+    assert_eq!(one.fails(&["put", PORT, "9191", "--host", "host-2"]).code, 3);
+    assert_eq!(one.does(&["get", PORT, "--host", "host-2"]).trim(), "9090");
+    assert_eq!(two.fails(&["get", PORT]).code, 3);
+    one.save(PATH, APP_TOML);
+    has(&mesh, 1, &APP_TOML.replace("8080", "9090"));
+    has(&mesh, 0, APP_TOML);
+    mesh.settle();
+    one.does(&["del", "config/app.toml"]);
+    mesh.nowhere(PATH);
+    mesh.settle();
+    one.does(&["del", "config/app.toml", "--host", "host-2"]);
+    assert_eq!(one.fails(&["get", PORT, "--host", "host-2"]).code, 3);
+    one.save(PATH, APP_TOML);
+    mesh.everywhere(PATH, APP_TOML);
+    one.does(&["put", PORT, "9292", "--host", "host-2"]);
+    has(&mesh, 1, &APP_TOML.replace("8080", "9292"));
+}
+
+/// What was edited while the daemon was down was made of the overlays that the file showed then.
+#[test]
+fn roles_and_names_of_the_settings_count_from_the_next_start() {
+    let mut mesh = mesh_with_roles();
+    mesh.hosts[0].does(&["put", PORT, "5432", "--role", "db"]);
+    mesh.hosts[0].does(&["put", PORT, "6000", "--role", "eu"]);
+    has(&mesh, 1, &APP_TOML.replace("8080", "5432"));
+    mesh.settle();
+    let host = &mut mesh.hosts[1];
+    host.stop();
+    let settings = fs::read_to_string(host.settings()).unwrap();
+    fs::write(host.settings(), settings.replace("[\"db\"]", "[\"eu\"]")).unwrap();
+    host.save(PATH, APP_TOML.replace("8080", "5433").replace("burst = 80", "burst = 81"));
+    host.start();
+    for (number, port) in [(0, "8080"), (1, "6000"), (2, "5433")] {
+        has(&mesh, number, &APP_TOML.replace("8080", port).replace("burst = 80", "burst = 81"));
+    }
+    assert_eq!(mesh.hosts[1].json(&["status"])["roles"], json!(["eu"]));
+    // A value of a host that isn't there waits, and changes nothing.
+    mesh.hosts[1].does(&["put", PORT, "1", "--host", "host-9"]);
+    mesh.settle();
+    has(&mesh, 1, &APP_TOML.replace("8080", "6000").replace("burst = 80", "burst = 81"));
+    assert_eq!(mesh.hosts[0].does(&["get", PORT, "--host", "host-9"]).trim(), "1");
+}
+
+#[test]
+fn an_editor_and_a_comparison_see_what_the_file_shows() {
+    const OVERLAID: &str = "config/app.toml?host=host-1#server.port";
+    let mesh = Mesh::start(1);
+    let one = &mesh.hosts[0];
+    one.save(PATH, APP_TOML);
+    mesh.everywhere(PATH, APP_TOML);
+    let before = one.does(&["put", "config/app.toml#limits.rps", "300"]).trim().to_owned();
+    one.put(OVERLAID, "9090");
+    one.put("config/app.toml#limits.burst", "81");
+    let shown = APP_TOML.replace("rps = 200", "rps = 300").replace("burst = 80", "burst = 81");
+    has(&mesh, 0, &shown.replace("8080", "9090"));
+    mesh.settle();
+    assert_eq!(one.does(&["diff", "config/app.toml"]), "", "the file is what it should be");
+    let since = one.json(&["diff", "config/app.toml", &before]);
+    let keys = since["keys"].as_array().unwrap();
+    assert_eq!((keys.len(), &keys[0]["key"]), (1, &json!("limits.burst")), "{since}");
+    one.does(&["edit", "config/app.toml", "--editor", "sed -i -e s/9090/9191/ -e s/300/400/"]);
+    has(&mesh, 0, &shown.replace("8080", "9191").replace("rps = 300", "rps = 400"));
+    one.does(&["edit", PORT, "--editor", "sed -i s/9191/9292/"]);
+    one.does(&["edit", "config/app.toml?host=host-1", "--editor", "sed -i s/9292/9393/"]);
+    has(&mesh, 0, &shown.replace("8080", "9393").replace("rps = 300", "rps = 400"));
+    assert_eq!(one.does(&["get", "--base", "config/app.toml"]), shown.replace("rps = 300", "rps = 400"));
+}
+
 #[test]
 fn what_is_exported_and_imported_is_the_same_for_all() {
     let mesh = Mesh::start(1);

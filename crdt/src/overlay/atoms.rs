@@ -2,11 +2,12 @@
 //!
 //! Values are scalars, tables without keys, and lists as a whole. Only a list whose items are all tables with an identity
 //! field (`name`, `id` or `key`, each value once) isn't one value: its items are matched with the file's by that field.
-//! Tables are merged key by key.
+//! Tables are merged key by key. Where keys may stand several times, one that stands once in both means its value.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
+use crate::codec;
 use crate::identity;
 use crate::path::{Path, Segment};
 use crate::tree::{Content, Format, Node, Shape, Tree};
@@ -61,26 +62,46 @@ impl<'a> Lists<'a> {
         (named.len() == items.len()).then_some(named)
     }
 
-    /// The uppermost lists that are one value each.
-    fn atomic(&self) -> BTreeSet<Path> {
+    /// Where keys may stand several times, the only occurrence of one.
+    fn only(&self, list: &Path) -> Option<&'a Node> {
+        match &self.items.get(list)?[..] {
+            [only] if codec::of(self.format).keys_repeat() => Some(only),
+            _ => None,
+        }
+    }
+
+    /// Whether sections or blocks with keys of their own share a name there.
+    pub(super) fn has_sections(&self, list: &Path) -> bool {
+        let is_table = |item: &&&Node| matches!(item.content, Content::Container(Shape::Table));
+        codec::of(self.format).keys_repeat() && self.items.get(list).into_iter().flatten().find(is_table).is_some()
+    }
+
+    /// How often a key stands there, or how many items a list has.
+    pub(super) fn count(&self, list: &Path) -> usize {
+        self.items.get(list).map_or(0, Vec::len)
+    }
+
+    /// The uppermost lists that are one value each, also where they lead in another tree.
+    fn atomic(&self, other: &Self, mapping: &Mapping) -> BTreeSet<Path> {
+        let is_value = |list: &Path| self.only(list).is_some() && other.count(&mapping.path(list)) < 2;
         let mut atomic = BTreeSet::new();
-        for list in self.items.keys().filter(|list| self.named(list).is_none()) {
+        for list in self.items.keys().filter(|list| self.named(list).is_none() && !is_value(list)) {
             if first_in(&atomic, list).is_none() {
                 atomic.insert(list.clone());
             }
         }
         atomic
     }
-
-    fn named_lists(&self) -> impl Iterator<Item = (&Path, BTreeMap<String, &'a Node>)> {
-        self.items.keys().filter_map(|list| Some((list, self.named(list)?)))
-    }
 }
 
 /// The values of a tree, in the order of its text.
 pub(super) fn atoms(tree: &Tree) -> Vec<Atom> {
-    let lists = Lists::of(tree);
-    let atomic = lists.atomic();
+    atoms_for(tree, tree, &Mapping { ids: BTreeMap::new() })
+}
+
+/// The values of a tree that are for another one.
+pub(super) fn atoms_for(tree: &Tree, other: &Tree, mapping: &Mapping) -> Vec<Atom> {
+    let atomic = Lists::of(tree).atomic(&Lists::of(other), mapping);
     let mut found = Vec::new();
     let mut seen = BTreeSet::new();
     tree.root.walk(&mut |node| match (first_in(&atomic, &node.path), &node.content) {
@@ -122,24 +143,38 @@ impl Mapping {
         let (from, to) = (Lists::of(from), Lists::of(to));
         let mut mapping = Self { ids: BTreeMap::new() };
         // Lists come before those inside their items.
-        for (list, items) in from.named_lists() {
+        for list in from.items.keys() {
             let there = mapping.path(list);
-            let counterparts = to.named(&there).unwrap_or_default();
-            let taken: BTreeSet<&Segment> =
-                to.items.get(&there).into_iter().flatten().filter_map(|item| item.path.last()).collect();
-            for (name, item) in items {
-                let Some(Segment::Item(own)) = item.path.last() else { continue };
-                let id = match counterparts.get(&name).and_then(|counterpart| counterpart.path.last()) {
-                    Some(Segment::Item(id)) => id.clone(),
-                    _ if taken.contains(&Segment::Item(own.clone())) => format!("{own}+"),
-                    _ => continue,
-                };
-                if id != *own {
-                    mapping.ids.insert(item.path.clone(), id);
-                }
+            match (from.only(list), to.only(&there)) {
+                (Some(item), Some(counterpart)) => mapping.map(item, counterpart),
+                _ => mapping.map_named(list, &there, &from, &to),
             }
         }
         mapping
+    }
+
+    fn map(&mut self, item: &Node, counterpart: &Node) {
+        if let (Some(Segment::Item(own)), Some(Segment::Item(id))) = (item.path.last(), counterpart.path.last())
+            && own != id
+        {
+            self.ids.insert(item.path.clone(), id.clone());
+        }
+    }
+
+    fn map_named(&mut self, list: &Path, there: &Path, from: &Lists<'_>, to: &Lists<'_>) {
+        let counterparts = to.named(there).unwrap_or_default();
+        let taken: BTreeSet<&Segment> =
+            to.items.get(there).into_iter().flatten().filter_map(|item| item.path.last()).collect();
+        for (name, item) in from.named(list).unwrap_or_default() {
+            let Some(Segment::Item(own)) = item.path.last() else { continue };
+            match counterparts.get(&name) {
+                Some(counterpart) => self.map(item, counterpart),
+                None if taken.contains(&Segment::Item(own.clone())) => {
+                    self.ids.insert(item.path.clone(), format!("{own}+"));
+                }
+                None => {}
+            }
+        }
     }
 
     /// Where a path leads.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::atoms::{Atom, AtomKind, Lists, Mapping, atoms};
+use super::atoms::{Atom, AtomKind, Lists, Mapping, atoms_for};
 use super::graft::{self, copy_inside, first_absent};
 use crate::codec::{self, NoPlace};
 use crate::identity::{self, Origin};
@@ -101,7 +101,7 @@ fn wishes(below: &Tree, overlay: &Content, left_out: &mut Vec<LeftOut>) -> Vec<W
     let (lists, present) = (Lists::of(below), Lookup::new(below));
     let mut wishes: Vec<Wish> = Vec::new();
     let mut added: BTreeMap<Path, usize> = BTreeMap::new();
-    for atom in atoms(&overlay.tree) {
+    for atom in atoms_for(&overlay.tree, below, &mapping) {
         let path = mapping.path(&atom.path);
         if !present.exists(&path) {
             let region = first_absent(&present, &path);
@@ -115,7 +115,8 @@ fn wishes(below: &Tree, overlay: &Content, left_out: &mut Vec<LeftOut>) -> Vec<W
         }
         let content = present.node(&path).map(|node| &node.content);
         let fits = match atom.kind {
-            AtomKind::List => lists.is_list(&path),
+            // Of several sections with one name it can't be told which is meant.
+            AtomKind::List => lists.is_list(&path) && !lists.has_sections(&path),
             AtomKind::Scalar => matches!(content, Some(tree::Content::Scalar(_))),
             // A table is there, with or without keys.
             AtomKind::EmptyTable if !matches!(content, Some(tree::Content::Scalar(_))) && !lists.is_list(&path) => {
@@ -127,8 +128,12 @@ fn wishes(below: &Tree, overlay: &Content, left_out: &mut Vec<LeftOut>) -> Vec<W
             let graft = Graft { kind: Kind::Replaced, own: atom.path.clone() };
             wishes.push(Wish { path: path.clone(), graft, atoms: vec![(atom, path)] });
         } else {
-            let why = "the file has something of another kind there: a table, a list or a single value".into();
-            left_out.push(LeftOut { path: atom.path, why });
+            let why = if lists.has_sections(&path) {
+                "the file has several parts of that name"
+            } else {
+                "the file has something of another kind there: a table, a list or a single value"
+            };
+            left_out.push(LeftOut { path: atom.path, why: why.into() });
         }
     }
     // What the overlay has at or below a place goes before that it takes the place away.
@@ -199,8 +204,13 @@ pub(super) fn replace(tree: &mut Tree, path: &Path, source: &Tree, from: &Path) 
             copy_inside(node, other);
             Ok(())
         }
-        // A list of headers: there is no node of its own.
-        _ => graft::graft(tree, source, from, path),
+        // A list of headers, or of a key's occurrences: there is no node of its own.
+        _ => {
+            let separator = graft::separator(tree, path).filter(|_| codec::of(tree.format).keys_repeat());
+            graft::graft(tree, source, from, path)?;
+            separator.iter().for_each(|separator| graft::separate(&mut tree.root, path, separator));
+            Ok(())
+        }
     }
 }
 

@@ -270,6 +270,9 @@ struct NewItem {
 impl Place {
     fn find(overlay: &Tree, file: &Content, steps: &[Step]) -> Result<Self, EditError> {
         refuse_indexes(steps)?;
+        if codec::of(file.format()).keys_repeat() {
+            return Self::among_lines(overlay, file, steps);
+        }
         let (own, in_file) = (Lists::of(overlay), Lists::of(&file.tree));
         let mut place = Self { own: Path::ROOT, in_file: Path::ROOT, items: Vec::new() };
         for step in steps {
@@ -298,6 +301,21 @@ impl Place {
             Some(Step::Key(_)) => Ok(place),
             _ => Err(EditError::NoPlace("an item stands there; put its keys, or the whole list".into())),
         }
+    }
+}
+
+impl Place {
+    /// Where keys may stand several times: in the sections and blocks that stand once.
+    fn among_lines(overlay: &Tree, file: &Content, steps: &[Step]) -> Result<Self, EditError> {
+        if steps.iter().any(|step| !matches!(step, Step::Key(_))) {
+            let why = "in a file of this format an overlay names keys only, and has all values of one that stands several times";
+            return Err(EditError::NoPlace(why.into()));
+        }
+        let find = |tree: &Tree| match Lookup::new(tree).find(steps) {
+            Found::Here(path) | Found::Absent(path) => Ok(path),
+            Found::NoSuchItem(why) => Err(EditError::NoPlace(why)),
+        };
+        Ok(Self { own: find(overlay)?, in_file: find(&file.tree)?, items: Vec::new() })
     }
 }
 

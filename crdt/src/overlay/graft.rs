@@ -44,6 +44,22 @@ pub(super) fn graft(into: &mut Tree, source: &Tree, from: &Path, to: &Path) -> R
     Ok(())
 }
 
+/// What stands between the first of the keys at a path and its value.
+pub(super) fn separator(tree: &Tree, path: &Path) -> Option<String> {
+    let mut found = Vec::new();
+    outermost(&tree.root, path, &mut found);
+    let entry = found.into_iter().map(|(_, node)| node).find(|node| matches!(node.content, Content::Scalar(_)));
+    entry.map(|entry| entry.decor.separator.clone())
+}
+
+/// Gives all values at a path this separator.
+pub(super) fn separate(node: &mut Node, path: &Path, separator: &str) {
+    if node.path.starts_with(path) && matches!(node.content, Content::Scalar(_)) {
+        node.decor.separator = separator.into();
+    }
+    node.children.iter_mut().for_each(|child| separate(child, path, separator));
+}
+
 /// Whether there is more at a path than values with comments of their own: free-standing comments, those of tables.
 pub(super) fn has_more_than_values(node: &Node, path: &Path) -> bool {
     let decor = &node.decor;
@@ -95,10 +111,48 @@ pub(super) fn restore(from: &Node, into: &mut Node, wanted: &[Path]) {
                 let before =
                     before.filter_map(|before| into.children.iter().position(|other| other.path == before.path));
                 let at = before.into_iter().next().map_or(0, |before| before + 1);
-                into.children.insert(at, pruned(child, wanted));
+                let restored = pruned(child, wanted);
+                take_back_comment(into, at, &restored.decor.lead, from);
+                if !into.children.iter().any(|other| !other.path.is_trivia()) {
+                    into.decor.indent.clone_from(&from.decor.indent);
+                }
+                if at == into.children.len() {
+                    // Without it the comma of what stood before it was left.
+                    into.decor.trailing_comma = from.decor.trailing_comma;
+                }
+                into.children.insert(at, restored);
             }
         }
     }
+}
+
+/// Whoever deleted a key's line left the comment above it: what follows has it now, and gives it back. `former` is the
+/// container as it was.
+fn take_back_comment(container: &mut Node, at: usize, lead: &str, former: &Node) {
+    if !has_comment(lead) {
+        return;
+    }
+    let is_left_in = |now: &str, before: &str| {
+        now != before && comment_lines(now) == [comment_lines(lead), comment_lines(before)].concat()
+    };
+    match container.children.get_mut(at) {
+        Some(next) => match (&next.content, former.find(&next.path)) {
+            (Content::Trivia(text), None) if is_left_in(text, "") => drop(container.children.remove(at)),
+            (_, Some(before)) if is_left_in(&next.decor.lead, &before.decor.lead) => {
+                next.decor.lead.clone_from(&before.decor.lead);
+            }
+            _ => {}
+        },
+        None if is_left_in(&container.decor.close, &former.decor.close) => {
+            container.decor.close.clone_from(&former.decor.close);
+        }
+        None => {}
+    }
+}
+
+fn comment_lines(text: &str) -> Vec<&str> {
+    let is_blank = |character: char| character.is_whitespace() || character == INDENT;
+    text.lines().map(|line| line.trim_matches(is_blank)).filter(|line| !line.is_empty()).collect()
 }
 
 fn holds(node: &Node, wanted: &[Path]) -> bool {
@@ -132,12 +186,15 @@ pub(super) fn copy_inside(node: &mut Node, other: &Node) {
 pub(super) fn insert(into: &mut Tree, path: &Path, like: &Node) -> Result<(), NoPlace> {
     let Content::Scalar(text) = &like.content else { return Err(NoPlace { why: "it is no single value".into() }) };
     codec::of(into.format).insert(&mut into.root, path, text)?;
-    if let Some(node) = into.root.find_mut(path) {
-        let inserted = node.decor.lead.clone();
-        copy_comments(&mut node.decor, &like.decor, |part| has_comment(part));
-        if has_comment(&node.decor.lead) {
-            node.decor.lead = indented_like(&node.decor.lead, &inserted);
-        }
+    // In a new section it stands without its occurrence.
+    let keyed = path.parent().filter(|_| into.root.find(path).is_none());
+    let node = into.root.find_mut(keyed.as_ref().unwrap_or(path));
+    let node = node.ok_or_else(|| NoPlace { why: "it would stand elsewhere".into() })?;
+    node.path.clone_from(path);
+    let inserted = node.decor.lead.clone();
+    copy_comments(&mut node.decor, &like.decor, |part| has_comment(part));
+    if has_comment(&node.decor.lead) {
+        node.decor.lead = indented_like(&node.decor.lead, &inserted);
     }
     Ok(())
 }

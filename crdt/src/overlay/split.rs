@@ -1,5 +1,6 @@
 //! What an edit of a file with overlays means for each of them: [`compose`](super::compose) the other way round.
 
+use super::atoms::Lists;
 use super::compose::{Applied, Graft, Kind};
 use super::edit::{Draft, OverlayEdit, is_same_part};
 use super::graft::{self, copy_inside};
@@ -10,7 +11,7 @@ use crate::edit::{EditError, cut};
 use crate::id::{ActorId, Lane, Writer};
 use crate::identity::{self, Origin};
 use crate::key::Lookup;
-use crate::path::Path;
+use crate::path::{Path, Segment};
 use crate::render;
 use crate::tree::{Content, Node, Tree};
 
@@ -106,6 +107,7 @@ struct Undoing<'a> {
 impl Undoing<'_> {
     fn take_off(&mut self, path: &Path, graft: &Graft) -> Result<(), NoPlace> {
         let is_there = Lookup::new(&self.saved).exists(path);
+        self.refuse_repeated(path)?;
         match (graft.kind, is_there) {
             (Kind::Hidden, false) => self.missing.push(path.clone()),
             (Kind::Hidden, true) => self.show_again(path, &graft.own)?,
@@ -123,6 +125,18 @@ impl Undoing<'_> {
                 }
                 graft::remove(&mut self.saved.root, path);
             }
+        }
+        Ok(())
+    }
+
+    /// A key that stands several times means all its values: it can't be told any more which of them is the overlay's.
+    fn refuse_repeated(&self, path: &Path) -> Result<(), NoPlace> {
+        let is_occurrence = matches!(path.last(), Some(Segment::Item(_))) && codec::of(self.saved.format).keys_repeat();
+        let Some(key) = path.parent().filter(|_| is_occurrence) else { return Ok(()) };
+        let count = |tree: &Tree| Lists::of(tree).count(&key);
+        if count(&self.saved) > count(&self.applied.tree).max(1) {
+            let why = "a key with a value of this host's own stands there several times now";
+            return Err(NoPlace { why: why.into() });
         }
         Ok(())
     }

@@ -110,6 +110,11 @@ impl Site {
         all
     }
 
+    /// How many keys are taken away.
+    fn takes_away(&self) -> usize {
+        self.composed().taken_away().count()
+    }
+
     /// Which layer gives a key its value.
     fn source(&self, key: &str) -> Option<usize> {
         let composed = self.composed();
@@ -422,6 +427,51 @@ fn a_save_that_does_not_parse_is_held_and_another_kind_of_file_is_the_files() {
     assert_eq!((site.text(), site.file()), (without_table.into(), without_table.replace("9090", "8080")));
 }
 
+/// Who deletes a key's line and leaves the comment above it brings that comment to no other key.
+#[test]
+fn the_comment_above_a_key_that_is_taken_away_stays_with_it() {
+    for (name, text, line) in [
+        ("f/a.toml", "# head\nport = 1\nname = 2\n", "port = 9\n"),
+        ("f/a.toml", "a = 1\n# head\nport = 1\n", "port = 9\n"),
+        ("f/a.toml", "[x]\n# head\nport = 1\n\n# of y\n[y]\nb = 1\n", "port = 9\n"),
+        ("f/a.yaml", "# head\nport: 1\n# name\nname: 2\n", "port: 9\n"),
+        ("f/a.json", "{\n  // head\n  \"port\": 1,\n  \"name\": 2\n}\n", "  \"port\": 9,\n"),
+        ("f/.env", "# head\nport=1\nname=2\n", "port=9\n"),
+        ("f/a.ini", "[x]\n; head\nport = 1\nname = 2\n", "port = 9\n"),
+    ] {
+        let key = if text.contains("[x]") { "x.port" } else { "port" };
+        let mut site = Site::new(name, text, &["host=a"]);
+        site.put(0, key, "9").unwrap();
+        let saved = site.text().replace(line, "");
+        assert_ne!(saved, site.text());
+        site.save(&saved).unwrap();
+        assert_eq!((site.file(), site.value(key)), (text.into(), None), "{name}\n{}", site.text());
+        assert!(site.delete(0, key));
+        assert_eq!(site.text(), text);
+    }
+}
+
+/// Which of them would be the overlay's, nobody can tell.
+#[test]
+fn a_key_of_an_overlay_isnt_written_a_second_time() {
+    let mut site = Site::new("f/.env", "PORT=8080\nNAME=a\n", &["host=a"]);
+    site.put(0, "PORT", "9090").unwrap();
+    let error = site.save("PORT=9090\nPORT=1\nNAME=a\n").unwrap_err();
+    assert!(error.to_string().contains("several times"), "{error}");
+    // Where the file has one several times, the overlay has all its values.
+    let mut site = Site::new("f/a.service", "[Service]\nEnvironment=A=1\nEnvironment=B=2\nNice=1\n", &["host=a"]);
+    site.put(0, "Service.Environment", "C=3").unwrap();
+    assert_eq!(site.text(), "[Service]\nEnvironment=C=3\nNice=1\n");
+    let saved = "[Service]\nEnvironment=C=4\nNice=2\n";
+    site.save(saved).unwrap();
+    assert_eq!((&*site.text(), &*site.file()), (saved, "[Service]\nEnvironment=A=1\nEnvironment=B=2\nNice=2\n"));
+    // Of several sections with one name it can't be told which is meant.
+    let mut site = Site::new("f/a.conf", "[peer]\nport = 1\n[peer]\nport = 2\n", &["host=a"]);
+    assert!(site.put(0, "peer.port", "3").is_err());
+    assert!(site.put(0, "other.port", "3").is_ok());
+    assert_eq!(site.value("other.port").as_deref(), Some("3"), "{}", site.text());
+}
+
 /// Concurrent edits of one overlay merge as those of a file do.
 #[test]
 fn a_value_beside_a_deletion_in_an_overlay_is_a_conflict_and_stays() {
@@ -543,7 +593,7 @@ fn meaning(text: &str, is_json: bool) -> Option<Value> {
 
 /// The lines of a text in any order, without the commas that follow from it.
 fn lines(text: &str) -> Vec<String> {
-    let plain = |line: &str| line.replacen(", //", " //", 1).trim_end_matches(',').to_string();
+    let plain = |line: &str| line.replacen(", //", " //", 1).trim_end_matches(',').trim_start().to_string();
     let mut lines: Vec<String> = text.lines().map(plain).collect();
     lines.sort();
     lines
@@ -556,7 +606,7 @@ fn run(is_json: bool, all: &[Step]) -> Result<(), TestCaseError> {
     let mut next = 100;
     for step in all {
         next += 1;
-        let before = (site.file(), site.text());
+        let (before, hidden) = ((site.file(), site.text()), site.takes_away());
         match *step {
             Step::Overlay { layer, key } => {
                 let value = if KEYS[key] == "arr" { format!("[{next}]") } else { next.to_string() };
@@ -581,7 +631,10 @@ fn run(is_json: bool, all: &[Step]) -> Result<(), TestCaseError> {
                 let Some(meant) = meaning(&saved, is_json) else { continue };
                 site.save(&saved).unwrap();
                 prop_assert_eq!(meaning(&site.text(), is_json), Some(meant), "{}\nsaved\n{}", site.text(), saved);
-                if site.adds_nothing() {
+                if site.takes_away() > hidden {
+                    // With its line goes the comment above it, on this host.
+                    prop_assert_eq!(site.file(), before.0, "\nsaved\n{}", saved);
+                } else if site.adds_nothing() {
                     prop_assert_eq!(site.text(), saved, "\nbefore\n{}", before.1);
                 } else {
                     // What only an overlay has stands where a put would have put it.

@@ -7,6 +7,7 @@ use murmurate_crdt::edit;
 use murmurate_crdt::id::DocumentId;
 use murmurate_crdt::render::Content;
 
+use super::states::has_overlays;
 use super::{no_document, not_found, parse};
 use crate::daemon::core::Core;
 use crate::daemon::core::documents::Loaded;
@@ -45,7 +46,11 @@ impl Core {
         if loaded.rendered().content.is_none() && !matches!(after, Side::Disk(Some(_))) {
             return Err(not_found(&what, "there is no such document"));
         }
-        let [before, after] = [self.look_at(&what, &document, before)?, self.look_at(&what, &document, after)?];
+        // A state of the document alone is compared with the document alone.
+        let is_plain = |side: &Side| matches!(side, Side::At(name) if !has_overlays(name));
+        let base = is_plain(before) || is_plain(after);
+        let [before, after] =
+            [self.look_at(&what, &document, before, base)?, self.look_at(&what, &document, after, base)?];
         let keys = before.values.as_ref().zip(after.values.as_ref()).map(|(before, after)| differences(before, after));
         let same = before.bytes == after.bytes
             && (before.shown.exists, before.shown.executable) == (after.shown.exists, after.shown.executable);
@@ -61,9 +66,9 @@ impl Core {
     }
 
     /// What a side shows: the disk's file has the overlays of this host, so what is there now has them, too.
-    fn look_at(&mut self, what: &str, document: &DocumentId, side: &Side) -> Result<Looked, ApiError> {
+    fn look_at(&mut self, what: &str, document: &DocumentId, side: &Side, base: bool) -> Result<Looked, ApiError> {
         let effective = match side {
-            Side::Now => self.effective(document).map_err(|error| no_document(what.into(), &error))?,
+            Side::Now => self.to_read(what, document, base)?,
             Side::At(name) => self.shown_in(what, document, name)?,
             Side::Disk(file) => {
                 let loaded = self.documents.get(document).map_err(|error| no_document(what.into(), &error))?;

@@ -93,7 +93,7 @@ impl Core {
     }
 
     /// What a read is about: what this host shows, or the document alone.
-    fn to_read(&mut self, what: &str, document: &DocumentId, base: bool) -> Result<Effective, ApiError> {
+    pub(super) fn to_read(&mut self, what: &str, document: &DocumentId, base: bool) -> Result<Effective, ApiError> {
         let read = if base {
             self.documents.get(document).map(|loaded| Effective::plain(loaded.rendered()))
         } else {

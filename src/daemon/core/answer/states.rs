@@ -109,9 +109,15 @@ impl Core {
     }
 }
 
+/// Whether a state's name is one of a file with overlays.
+pub(super) fn has_overlays(name: &str) -> bool {
+    !parts(name).1.is_empty()
+}
+
 /// The parts of a state's name: of the document itself, and of each overlay.
 fn parts(name: &str) -> (&str, Vec<(&str, &str)>) {
-    let mut parts = name.split(BETWEEN);
+    // A token goes on with the document's name.
+    let mut parts = token_version(name).split(BETWEEN);
     let base = parts.next().unwrap_or_default();
     let overlays = std::iter::from_fn(|| Some((parts.next()?, parts.next().unwrap_or_default())));
     (base, overlays.take(ROLES + 1).collect())
