@@ -326,7 +326,7 @@ fn decode_decor(decoder: &mut Decoder<'_>) -> Result<Decor, DecodeError> {
         if bits & (1 << index) == 0 {
             return Ok(String::new());
         }
-        decoder.text(crate::limits::FILE_BYTES, "decor").map(String::from)
+        decoder.text(crate::limits::MERGED_FILE_BYTES, "decor").map(String::from)
     };
     Ok(Decor {
         lead: part(0)?,

@@ -97,6 +97,8 @@ impl Folder {
         let base = self.staging.base(self.cache.get(path));
         let swapped = Swapped::new(self.now, path.to_owned(), old, new, executable, base);
         self.staging.swapped.insert(name.clone(), swapped);
+        // Under the name that it has now, nobody was seen to have it open.
+        self.open_files = None;
         self.look_at(directory, &name);
     }
 
