@@ -175,6 +175,12 @@ fn a_renamed_file_keeps_what_is_some_hosts_own() {
         eventually(&mesh, &format!("{} has the renamed file", host.name), || host.has(RENAMED, &content));
     }
     mesh.nowhere(PATH);
+    mesh.settle();
+    // What isn't of that format has no overlays: it is what stood in the file.
+    fs::rename(two.path(RENAMED), two.path("service.txt")).unwrap();
+    mesh.everywhere("service.txt", APP_TOML.replace("8080", "9090"));
+    mesh.nowhere(RENAMED);
+    mesh.has_no_problems();
 }
 
 /// Without a file nobody sees an overlay; a file that comes back under the name has it again.

@@ -11,6 +11,9 @@ use crate::path::Path;
 use crate::render::{self, Content};
 use crate::tree::{self, Tree};
 
+/// How often it is tried to do without a part of what makes a file invalid: each time costs as much as to take in a save.
+const ATTEMPTS: usize = 128;
+
 /// What an overlay does at one place of the file. All below the place is the overlay's, too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -90,7 +93,8 @@ pub(super) fn apply(below: &Tree, overlay: &Content) -> Applied {
     }
     let wishes = wishes(below, overlay, &mut applied.left_out);
     if !wishes.is_empty() {
-        fit(&mut applied, &overlay.tree, &wishes);
+        let mut attempts = ATTEMPTS;
+        fit(&mut applied, &overlay.tree, &wishes, &mut attempts);
     }
     applied
 }
@@ -150,19 +154,21 @@ fn wishes(below: &Tree, overlay: &Content, left_out: &mut Vec<LeftOut>) -> Vec<W
 }
 
 /// Fulfils all wishes, or where that would be no valid file, as many as can be: each half for itself.
-fn fit(applied: &mut Applied, overlay: &Tree, wishes: &[Wish]) {
+fn fit(applied: &mut Applied, overlay: &Tree, wishes: &[Wish], attempts: &mut usize) {
+    *attempts = attempts.saturating_sub(1);
     match attempt(&applied.tree, overlay, wishes) {
         Ok(tree) => {
             applied.tree = tree;
             applied.grafts.extend(wishes.iter().map(|wish| (wish.path.clone(), wish.graft.clone())));
         }
-        Err(error) if wishes.len() == 1 => {
-            applied.left_out.push(LeftOut { path: wishes[0].graft.own.clone(), why: error.why });
+        Err(error) if wishes.len() == 1 || *attempts == 0 => {
+            let left = wishes.iter().map(|wish| LeftOut { path: wish.graft.own.clone(), why: error.why.clone() });
+            applied.left_out.extend(left);
         }
         Err(_) => {
             let (one, other) = wishes.split_at(wishes.len() / 2);
-            fit(applied, overlay, one);
-            fit(applied, overlay, other);
+            fit(applied, overlay, one, attempts);
+            fit(applied, overlay, other, attempts);
         }
     }
 }

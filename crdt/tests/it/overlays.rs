@@ -472,6 +472,62 @@ fn a_key_of_an_overlay_isnt_written_a_second_time() {
     assert_eq!(site.value("other.port").as_deref(), Some("3"), "{}", site.text());
 }
 
+/// A file that isn't kept by keys any more has none of its overlays' values, and is edited as it is.
+#[test]
+fn a_file_that_becomes_text_or_bytes_has_no_overlays_until_it_has_keys_again() {
+    for other in [&b"{\"a\": 1, \"a\": 2}\n"[..], b"\0\x01\xff"] {
+        let text = "{\"a\": 1, \"b\": 2}\n";
+        let mut site = Site::new("f/a.json", text, &["role=db", "host=a"]);
+        site.put(1, "a", "9").unwrap();
+        let (rendered, editor) = (site.file.render(), site.editor());
+        let written = site.file.take_file(&rendered, other, false, Lane::FILE, &editor);
+        if written.is_err() {
+            continue;
+        }
+        let composed = site.composed();
+        assert_eq!((composed.content.bytes.as_slice(), composed.left_out().count()), (other, 1));
+        let split = composed.split("f/a.json", text.as_bytes()).unwrap();
+        assert_eq!((split.base.as_deref(), split.overlays), (Some(text.as_bytes()), vec![None, None]));
+        site.save(text).unwrap();
+        assert_eq!((site.text(), &*site.file()), (text.replace('1', "9"), text));
+    }
+}
+
+/// What an overlay has below a key that it takes away goes before that.
+#[test]
+fn a_value_goes_before_that_what_it_stands_in_is_taken_away() {
+    let mut site = Site::new("f/app.toml", "tls = 1\nport = 2\n", &["host=a"]);
+    site.put(0, "tls", "3").unwrap();
+    site.save("port = 2\n").unwrap();
+    assert_eq!(site.value("tls"), None);
+    let (rendered, editor) = (site.file.render(), site.editor());
+    let text = "port = 2\n\n[tls]\ncert = 1\nkey = 2\n";
+    site.file.take_file(&rendered, text.as_bytes(), false, Lane::FILE, &editor).unwrap();
+    assert_eq!(site.text(), "port = 2\n", "{}", site.file());
+    site.put(0, "tls.cert", "7").unwrap();
+    assert_eq!(site.text(), text.replace("cert = 1", "cert = 7"));
+}
+
+/// A renamed file's overlays hold the same under the new name, what they take away included.
+#[test]
+fn a_copy_of_an_overlay_is_like_it() {
+    for (name, text, key) in [("f/a.toml", "a = 1\nb = 2\n", "a"), ("f/nginx.conf", "user www;\nworkers 2;\n", "user")]
+    {
+        let mut site = Site::new(name, text, &["host=a"]);
+        site.put(0, key, "9").unwrap();
+        let shown = site.text();
+        let line = shown.lines().next().unwrap().to_owned() + "\n";
+        site.save(&shown.replace(&line, "")).unwrap();
+        let mut copy = Site::new(&name.replace("a.toml", "c.toml"), text, &["host=a"]);
+        let own = site.overlays[0].1.render();
+        let edit = overlay::OverlayEdit::copy_of(own.file().unwrap(), None);
+        let (rendered, editor) = (copy.overlays[0].1.render(), copy.editor());
+        copy.overlays[0].1.take_overlay(&rendered, &edit, Lane::FILE, &editor).unwrap();
+        assert_eq!((copy.text(), copy.file()), (site.text(), site.file()), "{name}");
+        assert_eq!(copy.value(key), None);
+    }
+}
+
 /// Concurrent edits of one overlay merge as those of a file do.
 #[test]
 fn a_value_beside_a_deletion_in_an_overlay_is_a_conflict_and_stays() {

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use murmurate_crdt::conflict::Conflict;
 use murmurate_crdt::document::{Heads, Written};
-use murmurate_crdt::edit::{EditError, Editor};
+use murmurate_crdt::edit::{self, EditError, Editor};
 use murmurate_crdt::id::{ChangeHash, DocumentId, Lane};
 use murmurate_crdt::overlay::{Composed, Layer, Overlay, OverlayEdit, OverlayKind, Split};
 use murmurate_crdt::register::RenamedFrom;
@@ -272,7 +272,7 @@ impl Core {
     }
 
     /// The same for a file that another one was renamed to: its overlays, of all hosts, go with it, so that what was some
-    /// hosts' own stays theirs.
+    /// hosts' own stays theirs. Under a name that makes it a file of another format they couldn't be shown.
     pub(super) fn take_renamed_parts(
         &mut self,
         document: &DocumentId,
@@ -282,7 +282,9 @@ impl Core {
         editor: &Editor,
     ) -> Result<TakenParts, NotTaken> {
         let overlays = save.from.map(|from| self.overlays_of(&from.document)).unwrap_or_default();
-        if overlays.is_empty() {
+        let content = edit::preview(document.as_str(), save.bytes, save.executable, None).ok();
+        let is_same_format = content.as_ref().map(Content::format) == former.file().map(Content::format);
+        if overlays.is_empty() || !is_same_format {
             return self.take_parts(document, seen, save, Lane::FILE, editor);
         }
         let split = former.composed().map(|composed| composed.split(document.as_str(), save.bytes)).transpose();

@@ -30,6 +30,9 @@ impl Core {
     pub(super) fn disk_place(&self, doc: &str) -> Result<DiskPlace, ApiError> {
         let what = format!("read the file of {doc}");
         let document = parse(doc)?.document;
+        if document.is_overlay() {
+            return Err(not_found(&what, "an overlay is no file; its states can be compared"));
+        }
         let folder = self.folders.kept.get(document.folder());
         let folder = folder.ok_or_else(|| not_found(&what, "this host doesn't keep its folder in a directory"))?;
         let path = document.path();
