@@ -96,7 +96,7 @@ impl<'a> Lists<'a> {
 
 /// The values of a tree, in the order of its text.
 pub(super) fn atoms(tree: &Tree) -> Vec<Atom> {
-    atoms_for(tree, tree, &Mapping { ids: BTreeMap::new() })
+    atoms_for(tree, tree, &Mapping::default())
 }
 
 /// The values of a tree that are for another one.
@@ -132,16 +132,19 @@ fn first_in<'a>(all: &'a BTreeSet<Path>, path: &Path) -> Option<&'a Path> {
 }
 
 /// Where the paths of one tree lead in another one: the same keys, items with the same identity.
+#[derive(Default)]
 pub(super) struct Mapping {
     /// Of items of the one tree, their ids in the other.
     ids: BTreeMap<Path, String>,
+    /// Of items that both have, where the name stands by which they are the same: in the one tree, and in the other.
+    pub(super) names: BTreeMap<Path, Path>,
 }
 
 impl Mapping {
     /// From `from` to `to`. Items that `to` lacks keep their ids, unless another item there has it.
     pub(super) fn new(from: &Tree, to: &Tree) -> Self {
         let (from, to) = (Lists::of(from), Lists::of(to));
-        let mut mapping = Self { ids: BTreeMap::new() };
+        let mut mapping = Self::default();
         // Lists come before those inside their items.
         for list in from.items.keys() {
             let there = mapping.path(list);
@@ -168,7 +171,11 @@ impl Mapping {
         for (name, item) in from.named(list).unwrap_or_default() {
             let Some(Segment::Item(own)) = item.path.last() else { continue };
             match counterparts.get(&name) {
-                Some(counterpart) => self.map(item, counterpart),
+                Some(counterpart) => {
+                    self.map(item, counterpart);
+                    let field = name.split_once('=').map_or("", |(field, _)| field);
+                    self.names.insert(item.path.key(field), counterpart.path.key(field));
+                }
                 None if taken.contains(&Segment::Item(own.clone())) => {
                     self.ids.insert(item.path.clone(), format!("{own}+"));
                 }
