@@ -350,7 +350,7 @@ impl Folder {
         if came_out.kind != Kind::File || came_out.stamp.size_bytes > FILE_BYTES as u64 {
             return Err(self.put_back(directory, path, target, name, came_out.kind));
         }
-        self.keep_looking(directory, name, path);
+        self.keep_looking(name, path);
         directory.sync_directory(names::split(target).0).map_err(failed)
     }
 
@@ -363,7 +363,7 @@ impl Folder {
         };
         match directory.rename(&staged(&name), target, Rename::Exchange) {
             // Our content is out again; or, if somebody was faster, something of theirs.
-            Ok(()) => self.keep_looking(directory, name, path),
+            Ok(()) => self.keep_looking(name, path),
             Err(error) => {
                 let what = format!("{}, swapped out of {path}: {error}", staged(&name));
                 self.tell_once("put back", FolderTrouble::Leftover(what));
@@ -392,7 +392,7 @@ impl Folder {
             return if matches!(error, FileError::NotFound) { Ok(()) } else { Err(failed(error)) };
         }
         match directory.look(&staged(&name)).map_err(failed)?.kind {
-            Kind::File => self.keep_looking(directory, name, path),
+            Kind::File => self.keep_looking(name, path),
             Kind::Link => discard(directory, &name),
             // A directory or a device came in the way: it goes back, unless its place is taken again.
             kind => {
