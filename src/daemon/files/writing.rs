@@ -153,14 +153,16 @@ impl Folder {
         match (&pending.task, current) {
             (Task::Write { bytes, executable, .. }, current) => {
                 let new = KnownFile { hash: ContentHash::of(bytes), executable: *executable };
+                let is_there = matches!(&current, Current::File { file, .. } if *file == new);
                 match current {
-                    Current::File { file, .. } if file == new => {}
+                    Current::File { .. } if is_there => {}
                     Current::File { file, found } => {
                         self.replace(directory, path, &target, bytes, new, (file, found))?
                     }
                     Current::Absent => self.place(directory, path, &target, bytes, new)?,
                 }
-                self.engine.wrote(path, &disk_path, new);
+                let placed = directory.look(&target).ok().filter(|_| !is_there).map(|found| found.stamp.inode);
+                self.engine.wrote(path, &disk_path, new, placed);
                 self.cache.put(path, bytes.clone());
                 if path == PATTERNS {
                     self.set_patterns(Some(bytes));
