@@ -105,11 +105,10 @@ pub(super) fn atoms_for(tree: &Tree, other: &Tree, mapping: &Mapping) -> Vec<Ato
     let mut found = Vec::new();
     let mut seen = BTreeSet::new();
     tree.root.walk(&mut |node| match (first_in(&atomic, &node.path), &node.content) {
-        (Some(list), _) => {
-            if !node.path.is_trivia() && seen.insert(list) {
-                found.push(Atom { path: list.clone(), kind: AtomKind::List });
-            }
+        (Some(list), _) if !node.path.is_trivia() && seen.insert(list) => {
+            found.push(Atom { path: list.clone(), kind: AtomKind::List });
         }
+        (Some(_), _) => {}
         (None, Content::Scalar(_)) => found.push(Atom { path: node.path.clone(), kind: AtomKind::Scalar }),
         (None, Content::Container(Shape::Table)) if !node.path.is_root() => {
             found.push(Atom { path: node.path.clone(), kind: AtomKind::EmptyTable });
