@@ -11,7 +11,7 @@ use murmurate_crdt::id::{DocumentId, NodeId};
 use crate::context::Context;
 use crate::effect::{Class, Effect, Trouble};
 use crate::engine::Engine;
-use crate::message::{DocumentVector, Message, PROTOCOL_VERSIONS};
+use crate::message::{DocumentVector, Message, NEIGHBOURS, PROTOCOL_VERSIONS};
 use crate::peers::Session;
 use crate::pull::Pull;
 use crate::summary::{EMPTY, Summary};
@@ -50,7 +50,7 @@ impl Engine {
             roster: self.roster.hash(),
             revoked: self.roster.revoked_hash(),
             folders: self.index.folder_summaries(),
-            neighbours: Some(self.peers.neighbours()),
+            neighbours: Some(self.peers.neighbours().into_iter().take(NEIGHBOURS).collect()),
         }
     }
 
@@ -116,6 +116,10 @@ impl Engine {
             ctx.effect(Effect::Disconnect { peer, reason: trouble.to_string() });
             return ctx.trouble(trouble);
         }
+        if let Some(session) = self.peers.session_mut(peer) {
+            session.version = highest.min(*PROTOCOL_VERSIONS.end());
+        }
+        self.tell_wanted(ctx);
         self.receive_summary(ctx, peer, summary);
         let at = ctx.within(Duration::ZERO, CHECK_NEW_MOST);
         self.check_roster_by(at, peer);
@@ -167,7 +171,7 @@ impl Engine {
         session.roster_check_at = None;
         if !session.has_roster(own) {
             session.roster_asked_at = Some(ctx.now);
-            ctx.send(peer, Class::Control, &Message::WantStatements { after: EMPTY, nodes: Vec::new() });
+            self.ask_statements(ctx, peer, EMPTY, Vec::new());
         }
     }
 
@@ -291,7 +295,7 @@ impl Engine {
         self.tell(ctx, peer, true);
         let nodes = self.strangers.authors();
         if !nodes.is_empty() {
-            ctx.send(peer, Class::Control, &Message::WantStatements { after: EMPTY, nodes });
+            self.ask_statements(ctx, peer, EMPTY, nodes);
         }
     }
 

@@ -10,7 +10,9 @@
 //!                       │                                                │ roots, buckets, vectors
 //!                       ├▶ summary, vectors, changes ─▶ pull ◀───────────┤
 //!                       ├▶ buckets, want ─▶ serve ◀─▶ ReadChanges        │
-//!                       └▶ statements ─▶ roster ─▶ Stated, push          ▼
+//!                       ├▶ statements ─▶ roster ─▶ Stated, push          ▼
+//!                       ├▶ announce, graft, prune ─▶ plumtree ─▶ Send (push)
+//!                       └▶ link ─▶ overlay ─▶ Links
 //!  Tick ─▶ timers: announce, check, retry, round ────────────────▶ Send (control, repair), WakeAt
 //! ```
 //! Invariants:
@@ -34,9 +36,10 @@ use crate::effect::{Class, Effect, Trouble};
 use crate::event::{Event, RequestId};
 use crate::index::Index;
 use crate::message::Message;
+use crate::overlay::Overlay;
 use crate::peers::{Member, MemberState, Peers};
+use crate::plumtree::Plumtree;
 use crate::pull::Pull;
-use crate::push;
 use crate::recent::RecentDigests;
 use crate::roster::Roster;
 use crate::serve::Read;
@@ -70,6 +73,8 @@ pub struct Engine {
     pub(crate) reads: BTreeMap<RequestId, Read>,
     pub(crate) announce_at: Option<Duration>,
     pub(crate) round_at: Duration,
+    pub(crate) overlay: Overlay,
+    pub(crate) plumtree: Plumtree,
     last_request: u64,
     wake_at: Option<Duration>,
 }
@@ -89,6 +94,8 @@ impl Engine {
             reads: BTreeMap::new(),
             announce_at: None,
             round_at: now,
+            overlay: Overlay::new(now),
+            plumtree: Plumtree::default(),
             last_request: 0,
             wake_at: None,
             config,
@@ -137,7 +144,12 @@ impl Engine {
         if self.roster.is_revoked(peer) {
             return self.refuse_revoked(ctx, peer);
         }
+        if !self.has_room_for_link(peer) {
+            let reason = "this host has as many links as it takes".to_owned();
+            return ctx.effect(Effect::Disconnect { peer, reason });
+        }
         self.peers.connected(peer, ctx.now);
+        self.review_links_soon(ctx.now);
         self.say_hello(ctx, peer);
     }
 
@@ -145,6 +157,8 @@ impl Engine {
         self.peers.disconnected(peer, ctx.now);
         self.pulls.remove(&peer);
         self.forget_reads(peer);
+        self.plumtree.forget(peer);
+        self.review_links_soon(ctx.now);
         self.announce_soon(ctx);
     }
 
@@ -181,6 +195,10 @@ impl Engine {
                 self.disconnected(ctx, peer);
                 self.peers.left(peer, ctx.now);
             }
+            Message::Announce { items } => self.receive_announce(ctx, peer, items),
+            Message::Graft { items } => self.receive_graft(ctx, peer, items),
+            Message::Prune { trees } => self.receive_prune(ctx, peer, &trees),
+            Message::Link { is_wanted } => self.receive_link(peer, is_wanted),
         }
     }
 
@@ -188,7 +206,7 @@ impl Engine {
         let reached = VersionVector::from_iter([envelope.dot]);
         self.index.set_durable(&envelope.document, envelope.generation, &reached);
         self.recent.remember(envelope);
-        push::push_own(ctx, &self.peers, envelope);
+        self.push_own(ctx, envelope);
         self.announce_soon(ctx);
     }
 
@@ -238,6 +256,8 @@ impl Engine {
         if self.round_at <= now {
             self.round(ctx);
         }
+        self.run_plumtree_timers(ctx);
+        self.run_overlay_timers(ctx);
     }
 
     /// Asks to be woken at the next timer, if that isn't what was asked for last.
@@ -247,7 +267,8 @@ impl Engine {
             .sessions()
             .flat_map(|(_, session)| [session.congested_until, session.check_at, session.roster_check_at]);
         let of_pulls = self.pulls.values().map(|pull| pull.retry_at);
-        let next = of_peers.flatten().chain(of_pulls).chain(self.announce_at).fold(self.round_at, Duration::min);
+        let of_links = [self.overlay.review_at, self.overlay.seek_at, self.plumtree.wakes(), self.announce_at];
+        let next = of_peers.chain(of_links).flatten().chain(of_pulls).fold(self.round_at, Duration::min);
         if self.wake_at != Some(next) {
             self.wake_at = Some(next);
             ctx.effect(Effect::WakeAt(next));

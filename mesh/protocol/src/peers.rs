@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use murmurate_crdt::id::NodeId;
 
-use crate::message::DocumentRanges;
+use crate::message::{DocumentRanges, ItemId, OVERLAY_VERSION};
 use crate::revocation::Vouching;
 use crate::roster::Roster;
 use crate::summary::{FolderSummary, Hash, Summary};
@@ -17,6 +17,9 @@ pub const SUSPECT_AFTER: Duration = Duration::from_secs(2);
 pub const DEAD_AFTER: Duration = Duration::from_secs(10);
 /// A peer whose queue was full gets nothing for this long: a full queue of some MiB drains in it on a slow line.
 const CONGESTED_FOR: Duration = Duration::from_secs(1);
+
+/// An answer with statements comes within this time, mostly.
+const STATEMENTS_WITHIN: Duration = Duration::from_secs(5);
 
 /// Whether a member is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,12 +108,24 @@ pub(crate) struct Session {
     pub(crate) roster_check_at: Option<Duration>,
     /// When its whole roster was asked for last.
     pub(crate) roster_asked_at: Option<Duration>,
+    /// When it was asked for statements last.
+    pub(crate) statements_asked_at: Option<Duration>,
     /// What is left with it because it doesn't know of a revocation.
     pub(crate) vouching: Vouching,
     /// Its last question for changes, until it is served.
     pub(crate) question: Option<Question>,
     /// Whether changes are being read for it.
     pub(crate) is_reading: bool,
+    /// The newest protocol version that both speak; 0 until its Hello.
+    pub(crate) version: u64,
+    /// What is to be announced to it.
+    pub(crate) announcing: Vec<ItemId>,
+    /// Whether it was told that this node chose the link.
+    pub(crate) told_wanted: Option<bool>,
+    /// Whether it chose the link.
+    pub(crate) is_wanted_there: Option<bool>,
+    /// Since when neither side chose it.
+    pub(crate) spare_since: Option<Duration>,
 }
 
 impl Session {
@@ -122,6 +137,16 @@ impl Session {
     /// Whether it said last to have the roster with this hash.
     pub(crate) fn has_roster(&self, hash: Hash) -> bool {
         self.summary.as_ref().is_some_and(|summary| summary.roster == hash)
+    }
+
+    /// Whether statements that it sends may be an answer.
+    pub(crate) fn is_asked_for_statements(&self, now: Duration) -> bool {
+        self.statements_asked_at.is_some_and(|at| now < at + STATEMENTS_WITHIN)
+    }
+
+    /// Whether it knows the messages of an overlay.
+    pub(crate) fn speaks_overlay(&self) -> bool {
+        self.version >= OVERLAY_VERSION
     }
 
     pub(crate) fn is_congested(&self) -> bool {

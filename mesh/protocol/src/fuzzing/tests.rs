@@ -41,6 +41,10 @@ fn messages() -> Vec<Message> {
         Message::Want { request: 1, wants: vec![DocumentRanges { document, generation, ranges }] },
         Message::Changes { request: 0, envelopes: vec![[1, 2, 3].into()] },
         Message::Leaving,
+        Message::Announce { items: vec![[4; 16], [5; 16]] },
+        Message::Graft { items: vec![[4; 16]] },
+        Message::Prune { trees: vec![node(1), NodeId([0; 32])] },
+        Message::Link { is_wanted: true },
     ]
 }
 

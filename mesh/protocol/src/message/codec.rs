@@ -9,8 +9,8 @@ use murmurate_crdt::limits;
 use murmurate_crdt::wire::{DecodeError, Decoder, Encoder};
 
 use super::{
-    BUCKETS, DOCUMENTS_PER_MESSAGE, DocumentRanges, DocumentVector, ENVELOPES_PER_MESSAGE, FOLDERS, Message,
-    NEIGHBOURS, RANGES_PER_MESSAGE, STATEMENTS_PER_MESSAGE,
+    BUCKETS, DOCUMENTS_PER_MESSAGE, DocumentRanges, DocumentVector, ENVELOPES_PER_MESSAGE, FOLDERS, ITEMS_PER_MESSAGE,
+    ItemId, Message, NEIGHBOURS, RANGES_PER_MESSAGE, STATEMENTS_PER_MESSAGE, TREES_PER_MESSAGE,
 };
 use crate::roster::STATEMENT_BYTES;
 use crate::summary::{FolderSummary, Summary};
@@ -25,6 +25,10 @@ mod kind {
     pub(super) const STATEMENTS: u64 = 7;
     pub(super) const WANT_STATEMENTS: u64 = 8;
     pub(super) const LEAVING: u64 = 9;
+    pub(super) const ANNOUNCE: u64 = 10;
+    pub(super) const GRAFT: u64 = 11;
+    pub(super) const PRUNE: u64 = 12;
+    pub(super) const LINK: u64 = 13;
 }
 
 mod flag {
@@ -82,6 +86,17 @@ pub(super) fn encode(message: &Message, e: &mut Encoder) {
         Message::Leaving => {
             e.varint(kind::LEAVING);
         }
+        Message::Announce { items } => encode_items(e, kind::ANNOUNCE, items),
+        Message::Graft { items } => encode_items(e, kind::GRAFT, items),
+        Message::Prune { trees } => {
+            e.varint(kind::PRUNE).varint(trees.len() as u64);
+            trees.iter().for_each(|tree| {
+                e.raw(&tree.0);
+            });
+        }
+        Message::Link { is_wanted } => {
+            e.varint(kind::LINK).u8(u8::from(*is_wanted));
+        }
     }
 }
 
@@ -97,6 +112,10 @@ pub(super) fn decode(d: &mut Decoder<'_>) -> Result<Option<Message>, DecodeError
         kind::STATEMENTS => decode_statements(d)?,
         kind::WANT_STATEMENTS => decode_want_statements(d)?,
         kind::LEAVING => Message::Leaving,
+        kind::ANNOUNCE => Message::Announce { items: decode_items(d)? },
+        kind::GRAFT => Message::Graft { items: decode_items(d)? },
+        kind::PRUNE => Message::Prune { trees: list(d, TREES_PER_MESSAGE, "trees", |d| Ok(NodeId(d.array("tree")?)))? },
+        kind::LINK => Message::Link { is_wanted: boolean(d, "wanted")? },
         _ => return Ok(None),
     }))
 }
@@ -299,4 +318,15 @@ fn decode_want_statements(d: &mut Decoder<'_>) -> Result<Message, DecodeError> {
     let after = d.array("after")?;
     let nodes = list(d, STATEMENTS_PER_MESSAGE, "nodes", |d| Ok(NodeId(d.array("node")?)))?;
     Ok(Message::WantStatements { after, nodes })
+}
+
+fn encode_items(e: &mut Encoder, kind: u64, items: &[ItemId]) {
+    e.varint(kind).varint(items.len() as u64);
+    items.iter().for_each(|item| {
+        e.raw(item);
+    });
+}
+
+fn decode_items(d: &mut Decoder<'_>) -> Result<Vec<ItemId>, DecodeError> {
+    list(d, ITEMS_PER_MESSAGE, "items", |d| d.array("item"))
 }

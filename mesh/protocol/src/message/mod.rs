@@ -18,7 +18,10 @@ use crate::summary::{Hash, Summary};
 /// The first byte of every frame.
 pub const FRAME_VERSION: u8 = 1;
 /// The protocol versions that this build speaks, both ends included.
-pub const PROTOCOL_VERSIONS: std::ops::RangeInclusive<u64> = 1..=1;
+pub const PROTOCOL_VERSIONS: std::ops::RangeInclusive<u64> = 1..=2;
+/// From this version on a peer knows the messages of an overlay: announcements, grafts, prunes, links. One that doesn't is
+/// pushed everything.
+pub const OVERLAY_VERSION: u64 = 2;
 /// A list is cut into messages of about this size, so that one peer's repair delays another's by little.
 pub const PAGE_BYTES: usize = 256 * 1024;
 /// Buckets of a folder. At 10,000 documents a bucket holds 160 vectors, some 10 KiB; all hashes take 2 KiB.
@@ -35,6 +38,14 @@ pub const RANGES_PER_MESSAGE: usize = 4_096;
 pub const DOCUMENTS_PER_MESSAGE: usize = 16_384;
 /// Statements in one message, and nodes asked for in one.
 pub const STATEMENTS_PER_MESSAGE: usize = 2_048;
+
+/// Items in one announcement or graft: 32 KiB of names. A burst of more is announced in several.
+pub const ITEMS_PER_MESSAGE: usize = 2_048;
+/// Trees in one prune: more than are remembered.
+pub const TREES_PER_MESSAGE: usize = 1_024;
+
+/// Names a change or a statement that is pushed: the first half of the SHA-256 of its bytes.
+pub type ItemId = [u8; 16];
 
 /// Ranges of changes to one document.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,6 +133,26 @@ pub enum Message {
     },
     /// The sender leaves the mesh on purpose and will close the connection.
     Leaving,
+    /// New changes and statements that the sender has and doesn't push to the receiver. From protocol version 2 on.
+    Announce {
+        /// Which, at most [`ITEMS_PER_MESSAGE`].
+        items: Vec<ItemId>,
+    },
+    /// A question: push me these, which you announced, and from now on all that comes by their trees.
+    Graft {
+        /// Which, at most [`ITEMS_PER_MESSAGE`].
+        items: Vec<ItemId>,
+    },
+    /// The sender gets what comes by these trees from others: announce it only.
+    Prune {
+        /// The authors whose changes make a tree, at most [`TREES_PER_MESSAGE`]; zero for the roster's.
+        trees: Vec<NodeId>,
+    },
+    /// Whether the sender chose this link. One that neither side chose is closed after a while.
+    Link {
+        /// Whether it did.
+        is_wanted: bool,
+    },
 }
 
 impl Message {

@@ -85,6 +85,10 @@ fn messages() -> impl Strategy<Value = Message> {
             .prop_map(|(next, statements)| Message::Statements { next, statements }),
         (any::<[u8; 32]>(), vec(nodes(), 0..5)).prop_map(|(after, nodes)| Message::WantStatements { after, nodes }),
         Just(Message::Leaving),
+        vec(any::<[u8; 16]>(), 0..5).prop_map(|items| Message::Announce { items }),
+        vec(any::<[u8; 16]>(), 0..5).prop_map(|items| Message::Graft { items }),
+        vec(nodes(), 0..5).prop_map(|trees| Message::Prune { trees }),
+        any::<bool>().prop_map(|is_wanted| Message::Link { is_wanted }),
     ]
 }
 
@@ -137,7 +141,7 @@ proptest! {
     }
 
     #[test]
-    fn random_bytes_do_no_harm(kind in 0u8..12, bytes: Vec<u8>) {
+    fn random_bytes_do_no_harm(kind in 0u8..20, bytes: Vec<u8>) {
         check_any_bytes(&bytes);
         check_any_bytes(&[&[1, kind], &bytes[..]].concat());
     }
@@ -171,12 +175,15 @@ fn counts_and_lengths_past_their_limits_are_refused() {
         encoder.finish()
     };
     let many = 1 << 40;
-    let rows: [(&str, Vec<u8>); 6] = [
+    let rows: [(&str, Vec<u8>); 9] = [
         ("folders", [frame(2, &[0]), vec![0; 64], vec![0xff; 4], vec![0x7f]].concat()),
         ("documents", frame(4, &[1, 1, many])),
         ("wants", frame(5, &[1, many])),
         ("envelopes", frame(6, &[0, many])),
         ("statements", frame(7, &[0, many])),
+        ("announced items", frame(10, &[many])),
+        ("grafted items", frame(11, &[many])),
+        ("pruned trees", frame(12, &[many])),
         ("a longer frame than the limit", vec![1; murmurate_crdt::limits::FRAME_BYTES + 1]),
     ];
     for (what, bytes) in rows {

@@ -61,6 +61,10 @@ fn messages() -> Vec<(&'static str, Message)> {
         ("statements", Message::Statements { next: None, statements: vec![common::admission(1).bytes().clone()] }),
         ("want_statements", Message::WantStatements { after: [0; 32], nodes: vec![NodeId([0x77; 32])] }),
         ("leaving", Message::Leaving),
+        ("announce", Message::Announce { items: vec![[0x88; 16], [0x99; 16]] }),
+        ("graft", Message::Graft { items: vec![[0x88; 16]] }),
+        ("prune", Message::Prune { trees: vec![NodeId([0; 32]), NodeId([0x77; 32])] }),
+        ("link", Message::Link { is_wanted: true }),
     ]
 }
 

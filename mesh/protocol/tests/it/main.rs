@@ -6,6 +6,7 @@ mod codec;
 mod common;
 mod golden;
 mod mesh;
+mod overlay;
 mod revocation;
 mod roster;
 mod scenes;

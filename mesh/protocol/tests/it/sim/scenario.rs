@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use murmurate_protocol::overlay::FULL_MESH;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
@@ -55,7 +56,9 @@ impl Scenario {
         let most_documents = if below(4) == 0 { 40 } else { 4 };
         let chords = if below(3) == 0 { below(3) } else { 100 };
         let links = (0..hosts).flat_map(|a| (a + 1..hosts).map(move |b| (a, b)));
-        let links = links.filter(|&(a, b)| b == a + 1 || (a, b) == (0, hosts - 1) || below(20) < chords).collect();
+        let all = usize::from(hosts) > FULL_MESH;
+        let links =
+            links.filter(|&(a, b)| all || b == a + 1 || (a, b) == (0, hosts - 1) || below(20) < chords).collect();
         Self {
             seed,
             hosts,
@@ -92,6 +95,11 @@ impl Scenario {
             late_ms: if late == thief { 0 } else { below(scenario.stormy_ms) },
         };
         Self { theft: Some(theft), ..scenario }
+    }
+
+    /// Whether the mesh is so large that hosts choose whom they dial. Else all links that can be are dialled.
+    pub(crate) fn hosts_choose_links(&self) -> bool {
+        usize::from(self.hosts) > FULL_MESH
     }
 
     /// Whether the host's key was stolen.

@@ -1,6 +1,6 @@
 //! The world: virtual time, what happens when, and the carrying out of effects.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -90,6 +90,8 @@ pub(crate) struct World {
     pub(crate) now: Duration,
     pub(crate) hosts: Vec<Host>,
     pub(crate) network: Network,
+    /// Whom each host dials, in worlds where hosts choose.
+    pub(crate) wanted: BTreeSet<(u8, u8)>,
     pub(crate) history: BTreeMap<(DocumentId, Dot), Written>,
     pub(crate) sequences: sequences::Used,
     pub(crate) revocation: revocation::Watch,
@@ -112,6 +114,7 @@ impl World {
             now: Duration::ZERO,
             hosts: (0..scenario.hosts).map(|number| Host::new(number, &scenario)).collect(),
             network: Network::default(),
+            wanted: BTreeSet::new(),
             history: BTreeMap::new(),
             sequences: sequences::Used::default(),
             revocation: revocation::Watch::default(),
@@ -134,9 +137,11 @@ impl World {
             self.plan(ms(late.map_or(0, |theft| theft.late_ms)), Happening::Restart { host });
         }
         self.plan_statements();
-        for (a, b) in self.scenario.links.clone() {
-            let at = self.below(500);
-            self.plan(ms(at), Happening::TryConnect { a, b });
+        if !self.scenario.hosts_choose_links() {
+            for (a, b) in self.scenario.links.clone() {
+                let at = self.below(500);
+                self.plan(ms(at), Happening::TryConnect { a, b });
+            }
         }
         for _ in 0..self.scenario.writes {
             let at = self.below(self.scenario.stormy_ms);
@@ -333,6 +338,7 @@ impl World {
                 self.host(number).wake_at = Some(at.max(self.now));
                 self.plan(at, Happening::Tick { host: number, life });
             }
+            Effect::Links { peers } => self.choose_links(number, &peers),
             Effect::Trouble(Trouble::WaitingFull { .. }) => {}
             effect @ (Effect::Equivocation { .. } | Effect::Trouble(_)) => {
                 panic!("host {number} at {:?}: {effect:?}", self.now);
@@ -404,9 +410,34 @@ impl World {
         }
     }
 
+    /// A host says whom it dials. In worlds with few hosts the scenario says which links there are.
+    fn choose_links(&mut self, host: u8, peers: &BTreeSet<NodeId>) {
+        if !self.scenario.hosts_choose_links() {
+            return;
+        }
+        let before: Vec<_> = self.wanted.range((host, 0)..=(host, u8::MAX)).copied().collect();
+        self.wanted.retain(|pair| !before.contains(pair));
+        let peers: Vec<u8> = peers.iter().map(|peer| self.numbers[peer]).collect();
+        for peer in peers {
+            self.wanted.insert((host, peer));
+            if !before.contains(&(host, peer)) {
+                self.plan_in(0, 100, Happening::TryConnect { a: host, b: peer });
+            }
+        }
+    }
+
+    /// Whether somebody dials.
+    fn is_wanted(&self, a: u8, b: u8) -> bool {
+        let dials = |from, to| self.hosts[usize::from(from)].engine.is_some() && self.wanted.contains(&(from, to));
+        dials(a, b) || dials(b, a)
+    }
+
     fn try_connect(&mut self, a: u8, b: u8) {
         let both_up = self.host(a).engine.is_some() && self.host(b).engine.is_some();
         let is_gone = !self.network.connections.contains_key(&pair(a, b));
+        if self.scenario.hosts_choose_links() && (!is_gone || !self.is_wanted(a, b)) {
+            return;
+        }
         if !is_gone || !both_up || self.network.is_blocked(a, b) {
             return self.plan_in(100, 1_000, Happening::TryConnect { a, b });
         }
