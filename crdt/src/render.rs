@@ -10,10 +10,10 @@ use sha2::{Digest, Sha256};
 
 use crate::codec::{self, meaning};
 use crate::document::{Document, Heads};
-use crate::id::{ChangeHash, Writer};
+use crate::id::{ActorId, ChangeHash, Lane, Writer};
 use crate::path::{Path, Segment};
-use crate::register::{Cell, EpochId};
-use crate::state::State;
+use crate::register::{Cell, EpochId, Register};
+use crate::state::{Candidate, Candidates, Operation, State};
 use crate::structure::{self, Hidden};
 use crate::tree::{Format, Tree};
 use crate::value::Value;
@@ -37,6 +37,8 @@ pub struct Content {
     pub hash: [u8; 32],
     /// Whether the file is executable.
     pub executable: bool,
+    /// What an overlay takes away from its file, by the file's paths.
+    pub hides: BTreeSet<Path>,
     /// What lives but has no place in the tree.
     pub(crate) hidden: Vec<Hidden>,
 }
@@ -50,6 +52,7 @@ impl Content {
             bytes: bytes.to_vec(),
             executable,
             tree,
+            hides: BTreeSet::new(),
             hidden: Vec::new(),
         }
     }
@@ -210,7 +213,8 @@ fn content(state: &State) -> Option<Content> {
 
 /// The content that one epoch of a document has.
 pub(crate) fn content_of(state: &State, epoch: &EpochId, format: Format) -> Option<Content> {
-    let structure = structure::build(state.epoch(epoch)?, format);
+    let epoch_state = state.epoch(epoch)?;
+    let structure = structure::build(epoch_state, format);
     let bytes = codec::print(&structure.tree);
     let executable = matches!(state.executable.winner().map(|candidate| &candidate.cell), Some(Cell::Flag(true)));
     Some(Content {
@@ -219,12 +223,24 @@ pub(crate) fn content_of(state: &State, epoch: &EpochId, format: Format) -> Opti
         bytes,
         executable,
         tree: structure.tree,
+        hides: epoch_state.hides(),
         hidden: structure.hidden,
     })
 }
 
 pub(crate) fn is_good(rendered: &Rendered) -> bool {
     rendered.content.as_ref().is_none_or(|content| reads_back(&content.tree, &content.bytes))
+}
+
+/// Whether the registers would make a good file with these cells in them, each alone in its register.
+pub(crate) fn is_good_with(state: &State, cells: &[(Register, Cell)]) -> bool {
+    let mut state = state.clone();
+    for (register, cell) in cells {
+        // What stands alone wins, whoever wrote it.
+        let operation = Operation { counter: 0, writer: Writer { actor: ActorId([0; 16]), lane: Lane::API } };
+        state.set(register.clone(), Candidates(vec![Candidate { cell: cell.clone(), operation }]));
+    }
+    content(&state).is_none_or(|content| reads_back(&content.tree, &content.bytes))
 }
 
 /// Whether an independent parser finds in `bytes` exactly what `tree` means.
