@@ -116,10 +116,15 @@ impl Engine {
             ctx.effect(Effect::Disconnect { peer, reason: trouble.to_string() });
             return ctx.trouble(trouble);
         }
-        if let Some(session) = self.peers.session_mut(peer) {
+        let Some(session) = self.peers.session_mut(peer) else { return };
+        if session.version > 0 {
+            // It goes on greeting because it hasn't heard this node's.
+            self.say_hello(ctx, peer);
+        } else {
             session.version = highest.min(*PROTOCOL_VERSIONS.end());
         }
         self.tell_wanted(ctx);
+        self.meet(ctx, peer);
         self.receive_summary(ctx, peer, summary);
         let at = ctx.within(Duration::ZERO, CHECK_NEW_MOST);
         self.check_roster_by(at, peer);
@@ -292,7 +297,11 @@ impl Engine {
         if let Some(session) = self.peers.session_mut(peer) {
             session.settled = None;
         }
+        if self.peers.session(peer).is_some_and(|session| session.version == 0) {
+            self.say_hello(ctx, peer);
+        }
         self.tell(ctx, peer, true);
+        self.compare_health(ctx, peer);
         let nodes = self.strangers.authors();
         if !nodes.is_empty() {
             self.ask_statements(ctx, peer, EMPTY, nodes);

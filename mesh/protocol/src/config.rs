@@ -24,6 +24,9 @@ pub struct Config {
     pub waiting_bytes_per_peer: usize,
     /// The same for all peers together: two peers at their limit, or many below it.
     pub waiting_bytes: usize,
+    /// Which life of this node this is: higher than any before, so that what was told of an earlier one is over. Milliseconds
+    /// since 1970 at its start are good, or one more than the last if the clock went back. Default 1.
+    pub generation: u64,
     /// Up to so many members, this one included, are linked with each other directly: [`FULL_MESH`], smaller for tests.
     pub full_mesh: usize,
 }
@@ -40,6 +43,7 @@ impl Config {
             check,
             waiting_bytes_per_peer,
             waiting_bytes: 2 * waiting_bytes_per_peer,
+            generation: 1,
             full_mesh: FULL_MESH,
         }
     }

@@ -13,6 +13,7 @@ mod engine;
 mod event;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
+mod health;
 mod index;
 mod ingest;
 pub mod message;
@@ -34,7 +35,8 @@ pub use config::Config;
 pub use effect::{Class, Effect, Trouble};
 pub use engine::{Engine, Held};
 pub use event::{Event, RequestId};
+pub use health::{CONFIRMATIONS, HISTORY, SUSPECT_LEAST, SUSPECT_MOST, Transition, suspect_for};
 pub use message::DocumentRanges;
-pub use peers::{DEAD_AFTER, Member, MemberState, SUSPECT_AFTER};
+pub use peers::{Member, MemberState, UNSEEN_FOR};
 pub use roster::{Fact, Own, Roots, Roster, SignedBy, Signer, Statement};
 pub use summary::{EMPTY, FolderSummary, Hash, Summary};

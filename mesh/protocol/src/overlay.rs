@@ -21,7 +21,9 @@ use murmurate_crdt::id::NodeId;
 use crate::context::Context;
 use crate::effect::{Class, Effect};
 use crate::engine::Engine;
+use crate::health::Record;
 use crate::message::{Message, NEIGHBOURS};
+use crate::peers::MemberState;
 
 /// Up to so many members, this one included, everyone is linked with everyone: a change takes one hop, and 15 links cost
 /// less than what a tree would save.
@@ -86,6 +88,11 @@ pub(crate) struct Overlay {
 }
 
 impl Overlay {
+    /// The member is there, and worth another attempt.
+    pub(crate) fn is_back(&mut self, node: NodeId) {
+        self.unreached.remove(&node);
+    }
+
     pub(crate) fn new(now: Duration) -> Self {
         Self { seek_at: Some(now + REVIEW_AFTER), ..Self::default() }
     }
@@ -138,20 +145,28 @@ impl Engine {
         self.roster.members().filter(|&node| node != self.config.node && !self.roster.has_left(node))
     }
 
-    /// Whether a member is worth choosing: it is linked, or reachable as far as is known.
+    /// Whether a member is worth choosing: it is linked, or there and reachable as far as is known.
     fn is_usable(&self, node: NodeId) -> bool {
-        self.peers.session(node).is_some() || !self.overlay.unreached.contains(&node)
+        let is_gone = |record: &Record| record.is(MemberState::Dead) || record.is(MemberState::Left);
+        self.peers.session(node).is_some()
+            || !self.overlay.unreached.contains(&node) && !self.peers.record(node).is_some_and(is_gone)
     }
 
     fn review_links(&mut self, ctx: &mut Context<'_>) {
         self.overlay.review_at = None;
-        self.note_unreached(ctx.now);
+        for node in self.note_unreached(ctx.now) {
+            // Those who have a link with it watch it. In a full mesh that is everybody but this host.
+            if self.overlay.is_tree && self.peers.neighbours_of(node).next().is_none() {
+                self.doubt_member(ctx, node);
+            }
+        }
         let others: BTreeSet<NodeId> = self.others().collect();
         self.overlay.is_tree = others.len() >= self.config.full_mesh;
         let links = if self.overlay.is_tree {
             let there = others.iter().copied().filter(|&node| self.is_usable(node)).collect();
-            let sought = self.overlay.sought.intersection(&others).copied();
-            choose(self.config.node, &there).into_iter().chain(sought).collect()
+            let asked_for = self.overlay.sought.iter().copied().chain(self.health.dialled());
+            let asked_for = asked_for.filter(|node| others.contains(node));
+            choose(self.config.node, &there).into_iter().chain(asked_for).collect()
         } else {
             others
         };
@@ -169,23 +184,28 @@ impl Engine {
             self.overlay.links = links;
         }
         let first = self.overlay.unlinked.values().min().map(|&since| since + UNREACHED_AFTER);
-        if let (true, Some(at)) = (self.overlay.is_tree, first) {
+        if let Some(at) = first {
             self.overlay.review_at = Some(at.max(ctx.now + REVIEW_AFTER));
         }
     }
 
-    /// Gives up those that were wanted for long enough.
-    fn note_unreached(&mut self, now: Duration) {
-        let Overlay { unlinked, unreached, sought, .. } = &mut self.overlay;
+    /// Gives up those that were wanted for long enough, and says who that is.
+    fn note_unreached(&mut self, now: Duration) -> Vec<NodeId> {
+        let Overlay { unlinked, unreached, sought, is_tree, .. } = &mut self.overlay;
         let peers = &self.peers;
+        let mut late = Vec::new();
         unlinked.retain(|&node, since| {
             let is_late = now >= *since + UNREACHED_AFTER && peers.session(node).is_none();
             if is_late && !sought.contains(&node) {
-                unreached.insert(node);
+                late.push(node);
             }
             !is_late
         });
+        if *is_tree {
+            unreached.extend(&late);
+        }
         unreached.retain(|&node| peers.session(node).is_none());
+        late
     }
 
     /// Tells each peer whether this host chose the link, where that changed.

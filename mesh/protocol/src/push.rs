@@ -60,7 +60,7 @@ impl Engine {
     }
 
     /// Whether `node`, a connected peer, said to be connected to `peer`.
-    fn reaches(&self, node: NodeId, peer: NodeId) -> bool {
+    pub(crate) fn reaches(&self, node: NodeId, peer: NodeId) -> bool {
         self.peers.session(node).is_some_and(|session| session.neighbours.contains(&peer))
     }
 }

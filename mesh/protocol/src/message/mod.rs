@@ -13,6 +13,7 @@ use murmurate_crdt::id::{DocumentId, Generation, NodeId, Writer};
 use murmurate_crdt::limits;
 use murmurate_crdt::wire::{DecodeError, Decoder, Encoder};
 
+use crate::peers::MemberState;
 use crate::summary::{Hash, Summary};
 
 /// The first byte of every frame.
@@ -44,8 +45,36 @@ pub const ITEMS_PER_MESSAGE: usize = 2_048;
 /// Trees in one prune: more than are remembered.
 pub const TREES_PER_MESSAGE: usize = 1_024;
 
+/// Rumours in one message: some 75 KiB.
+pub const RUMOURS_PER_MESSAGE: usize = 1_024;
+
 /// Names a change or a statement that is pushed: the first half of the SHA-256 of its bytes.
 pub type ItemId = [u8; 16];
+
+/// What a member says of another one's health, or of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rumour {
+    /// About whom.
+    pub node: NodeId,
+    /// Which life of it.
+    pub generation: u64,
+    /// Counts in that life how often it refuted.
+    pub incarnation: u64,
+    /// What it is.
+    pub state: MemberState,
+    /// Who says so.
+    pub by: NodeId,
+}
+
+/// The number of a state in messages.
+pub(crate) fn state_code(state: MemberState) -> u8 {
+    match state {
+        MemberState::Alive => 1,
+        MemberState::Suspect => 2,
+        MemberState::Dead => 3,
+        MemberState::Left => 4,
+    }
+}
 
 /// Ranges of changes to one document.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -152,6 +181,40 @@ pub enum Message {
     Link {
         /// Whether it did.
         is_wanted: bool,
+    },
+    /// What is said of members' health, new or all that is believed.
+    Rumours {
+        /// At most [`RUMOURS_PER_MESSAGE`].
+        rumours: Vec<Rumour>,
+    },
+    /// A hash of all that the sender believes of members' health. Who believes something else answers with it.
+    Health {
+        /// The hash.
+        hash: Hash,
+    },
+    /// A question: do you reach this member? Asked by who lost its own link with it.
+    Probe {
+        /// Given back in the answer.
+        request: u64,
+        /// The member.
+        node: NodeId,
+    },
+    /// The answer.
+    Probed {
+        /// From the question.
+        request: u64,
+        /// Whether the sender reaches it.
+        is_reached: bool,
+    },
+    /// A question: are you there?
+    Ping {
+        /// Given back in the answer.
+        request: u64,
+    },
+    /// The answer.
+    Pong {
+        /// From the question.
+        request: u64,
     },
 }
 

@@ -128,6 +128,17 @@ impl Mesh {
         applied.is_some_and(|applied| applied.includes(dot))
     }
 
+    /// Tells each host of each other what needs no link.
+    pub(crate) fn gossip(&mut self) {
+        let engines = self.hosts.iter().map(|host| &host.engine);
+        let told: Vec<_> = engines.map(|engine| (engine.generation(), engine.state_hash())).collect();
+        for (about, (generation, state_hash)) in (0..).zip(told) {
+            let heard = Event::Heard { node: node(about), generation, is_live: true, state_hash: Some(state_hash) };
+            let others: Vec<u8> = self.numbers.values().copied().filter(|&number| number != about).collect();
+            self.tell(others.into_iter().map(|number| (number, heard.clone())));
+        }
+    }
+
     /// Whether each host knows those that it has a link with to be in step.
     pub(crate) fn converged_among_linked(&self) -> bool {
         let now = Duration::from_millis(self.now_ms);

@@ -51,6 +51,8 @@ pub(super) enum Happening {
     Partition,
     Render,
     Fault,
+    /// Another gossip, which needs no links, tells every host of every other.
+    Gossip,
     TryConnect {
         a: u8,
         b: u8,
@@ -82,6 +84,9 @@ pub(crate) struct Written {
     /// Its author was told that it is durable.
     pub(crate) acknowledged: bool,
 }
+
+/// Between two rounds of gossip.
+const GOSSIP_EVERY: Duration = Duration::from_secs(1);
 
 /// The simulated world.
 #[derive(Debug)]
@@ -156,6 +161,7 @@ impl World {
             let at = self.below(self.scenario.stormy_ms);
             self.plan(ms(at), Happening::Fault);
         }
+        self.plan(ms(500), Happening::Gossip);
         self.plan(ms(self.scenario.stormy_ms), Happening::Heal);
     }
 
@@ -220,12 +226,27 @@ impl World {
                 self.host(host).render(&document);
             }
             Happening::Fault => self.fault(),
+            Happening::Gossip => self.gossip(),
             Happening::TryConnect { a, b } => self.try_connect(a, b),
             Happening::NoticeDown { host, peer, connection } => self.notice_down(host, peer, connection),
             Happening::Restart { host } => self.restart(host),
             Happening::Unblock { pairs } => self.unblock(&pairs),
             Happening::Heal => self.heal(),
         }
+    }
+
+    fn gossip(&mut self) {
+        let up = self.hosts.iter().filter_map(|host| Some((host, host.engine.as_ref()?)));
+        let told: Vec<_> = up.map(|(host, engine)| (host.number, engine.generation(), engine.state_hash())).collect();
+        for &(host, ..) in &told {
+            for &(peer, generation, state_hash) in told.iter().filter(|(peer, ..)| *peer != host) {
+                if !self.network.is_blocked(host, peer) {
+                    let (node, state_hash) = (common::node(peer), Some(state_hash));
+                    self.tell(host, Event::Heard { node, generation, is_live: true, state_hash });
+                }
+            }
+        }
+        self.plan(self.now + GOSSIP_EVERY, Happening::Gossip);
     }
 
     fn any_document(&mut self) -> DocumentId {

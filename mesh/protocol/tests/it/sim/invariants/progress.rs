@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use murmurate_protocol::{DEAD_AFTER, Engine};
+use murmurate_protocol::{Engine, UNSEEN_FOR};
 
 use crate::common;
 use crate::sim::network::pair;
@@ -41,9 +41,9 @@ fn bound(scenario: &Scenario) -> Duration {
     hop * hops(scenario) + if scenario.harsh { BOUND_HARSH } else { BOUND }
 }
 
-/// All must stay in step for longer than this: a summary on its way may say otherwise, and a member without a link to
-/// a host is dead to it only then.
-const STEADY: Duration = DEAD_AFTER.saturating_add(Duration::from_secs(1));
+/// All must stay in step for longer than this: a summary on its way may say otherwise, and a member of which a host heard
+/// nothing is dead to it only then.
+const STEADY: Duration = UNSEEN_FOR.saturating_add(Duration::from_secs(1));
 
 /// Whether two hosts are to know of each other directly: they can connect, or in a large world, are connected.
 fn is_link(world: &World, a: u8, b: u8) -> bool {
@@ -128,9 +128,7 @@ pub(crate) fn check(world: &mut World) -> Duration {
             not_since = None;
             let since = *since.get_or_insert(world.now);
             if world.now > since + STEADY {
-                // Of hosts without a link to it a host knows nothing yet.
-                let chosen = world.scenario.hosts_choose_links();
-                let says_so = |engine: &Engine| chosen || engine.converged(world.now);
+                let says_so = |engine: &Engine| engine.converged(world.now);
                 assert!(world.members().all(|host| host.engine.as_ref().is_some_and(says_so)), "not all say so");
                 return since - healed;
             }
