@@ -114,6 +114,7 @@ impl Engine {
 
     /// Announces and grafts what is due.
     pub(crate) fn run_plumtree_timers(&mut self, ctx: &mut Context<'_>) {
+        self.plumtree.shelf.expire(ctx.now);
         if self.plumtree.announce_at.take_if(|at| *at <= ctx.now).is_some() {
             for (peer, session) in self.peers.sessions_mut().filter(|(_, session)| !session.announcing.is_empty()) {
                 let items = std::mem::take(&mut session.announcing);

@@ -80,6 +80,11 @@ impl Shelf {
             self.kept_order.push_back((now, id));
             self.kept_bytes += bytes;
         }
+        self.expire(now);
+    }
+
+    /// Drops what is too old or too much.
+    pub(super) fn expire(&mut self, now: Duration) {
         while let Some(&(since, oldest)) = self.kept_order.front()
             && (now > since + KEPT_FOR || self.kept_bytes > KEPT_BYTES)
         {
