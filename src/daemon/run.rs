@@ -113,10 +113,9 @@ impl Daemon {
         let identity = identity::load(&identity_dir)?;
         let statements = identity::load_statements(&identity_dir)?;
         let store = open_store(platform, &config.data_dir.join("store"), identity.mesh(), environment)?;
-        let engine = Engine::new(
-            Config::new(identity.node_id(), identity.mesh(), roots(&identity)?, check_change),
-            environment.monotonic(),
-        );
+        let mut engine_config = Config::new(identity.node_id(), identity.mesh(), roots(&identity)?, check_change);
+        engine_config.generation = environment.wall_ms();
+        let engine = Engine::new(engine_config, environment.monotonic());
         let network_config = NetworkConfig { listen: config.listen, peers: Vec::new() };
         let (network, network_events) = platform.network(network_config, identity.clone(), environment.clone())?;
         let address = network.local_address().unwrap_or(config.listen);

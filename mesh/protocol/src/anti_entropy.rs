@@ -11,7 +11,7 @@ use murmurate_crdt::id::{DocumentId, NodeId};
 use crate::context::Context;
 use crate::effect::{Class, Effect, Trouble};
 use crate::engine::Engine;
-use crate::message::{DocumentVector, Message, PROTOCOL_VERSIONS};
+use crate::message::{DocumentVector, Message, NEIGHBOURS, PROTOCOL_VERSIONS};
 use crate::peers::Session;
 use crate::pull::Pull;
 use crate::summary::{EMPTY, Summary};
@@ -50,7 +50,7 @@ impl Engine {
             roster: self.roster.hash(),
             revoked: self.roster.revoked_hash(),
             folders: self.index.folder_summaries(),
-            neighbours: Some(self.peers.neighbours()),
+            neighbours: Some(self.peers.neighbours().into_iter().take(NEIGHBOURS).collect()),
         }
     }
 
@@ -116,6 +116,15 @@ impl Engine {
             ctx.effect(Effect::Disconnect { peer, reason: trouble.to_string() });
             return ctx.trouble(trouble);
         }
+        let Some(session) = self.peers.session_mut(peer) else { return };
+        if session.version > 0 {
+            // It goes on greeting because it hasn't heard this node's.
+            self.say_hello(ctx, peer);
+        } else {
+            session.version = highest.min(*PROTOCOL_VERSIONS.end());
+        }
+        self.tell_wanted(ctx);
+        self.meet(ctx, peer);
         self.receive_summary(ctx, peer, summary);
         let at = ctx.within(Duration::ZERO, CHECK_NEW_MOST);
         self.check_roster_by(at, peer);
@@ -167,7 +176,7 @@ impl Engine {
         session.roster_check_at = None;
         if !session.has_roster(own) {
             session.roster_asked_at = Some(ctx.now);
-            ctx.send(peer, Class::Control, &Message::WantStatements { after: EMPTY, nodes: Vec::new() });
+            self.ask_statements(ctx, peer, EMPTY, Vec::new());
         }
     }
 
@@ -288,10 +297,14 @@ impl Engine {
         if let Some(session) = self.peers.session_mut(peer) {
             session.settled = None;
         }
+        if self.peers.session(peer).is_some_and(|session| session.version == 0) {
+            self.say_hello(ctx, peer);
+        }
         self.tell(ctx, peer, true);
+        self.compare_health(ctx, peer);
         let nodes = self.strangers.authors();
         if !nodes.is_empty() {
-            ctx.send(peer, Class::Control, &Message::WantStatements { after: EMPTY, nodes });
+            self.ask_statements(ctx, peer, EMPTY, nodes);
         }
     }
 

@@ -4,6 +4,7 @@ use murmurate_crdt::envelope::SignedEnvelope;
 use murmurate_crdt::id::{MeshId, NodeId};
 use murmurate_crdt::limits;
 
+use crate::overlay::FULL_MESH;
 use crate::roster::Roots;
 
 /// What an engine is told once. Everything else comes as events.
@@ -23,6 +24,11 @@ pub struct Config {
     pub waiting_bytes_per_peer: usize,
     /// The same for all peers together: two peers at their limit, or many below it.
     pub waiting_bytes: usize,
+    /// Which life of this node this is: higher than any before, so that what was told of an earlier one is over. Milliseconds
+    /// since 1970 at its start are good, or one more than the last if the clock went back. Default 1.
+    pub generation: u64,
+    /// Up to so many members, this one included, are linked with each other directly: [`FULL_MESH`], smaller for tests.
+    pub full_mesh: usize,
 }
 
 impl Config {
@@ -30,6 +36,15 @@ impl Config {
     #[must_use]
     pub fn new(node: NodeId, mesh: MeshId, roots: Roots, check: fn(&SignedEnvelope) -> Result<(), String>) -> Self {
         let waiting_bytes_per_peer = limits::WAITING_BYTES_PER_PEER;
-        Self { node, mesh, roots, check, waiting_bytes_per_peer, waiting_bytes: 2 * waiting_bytes_per_peer }
+        Self {
+            node,
+            mesh,
+            roots,
+            check,
+            waiting_bytes_per_peer,
+            waiting_bytes: 2 * waiting_bytes_per_peer,
+            generation: 1,
+            full_mesh: FULL_MESH,
+        }
     }
 }

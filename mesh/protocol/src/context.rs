@@ -1,6 +1,6 @@
 //! What one call of the engine works with.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +8,9 @@ use murmurate_crdt::id::NodeId;
 use rand_core::Rng;
 
 use crate::effect::{Class, Effect, Trouble};
-use crate::message::{ENVELOPES_PER_MESSAGE, Message, PAGE_BYTES, STATEMENTS_PER_MESSAGE};
+use crate::message::{
+    ENVELOPES_PER_MESSAGE, Message, PAGE_BYTES, RUMOURS_PER_MESSAGE, Rumour, STATEMENTS_PER_MESSAGE, TREES_PER_MESSAGE,
+};
 
 /// Signed envelopes' or statements' bytes.
 type Items = Vec<Arc<[u8]>>;
@@ -22,11 +24,16 @@ pub(crate) struct Context<'a> {
     pushes: BTreeMap<NodeId, Items>,
     /// The same of new statements.
     statements: BTreeMap<NodeId, Items>,
+    /// The trees that peers are to prune.
+    prunes: BTreeMap<NodeId, BTreeSet<NodeId>>,
+    /// Rumours for each peer.
+    rumours: BTreeMap<NodeId, Vec<Rumour>>,
 }
 
 impl<'a> Context<'a> {
     pub(crate) fn new(now: Duration, rng: &'a mut dyn Rng) -> Self {
-        Self { now, rng, effects: Vec::new(), pushes: BTreeMap::new(), statements: BTreeMap::new() }
+        let (pushes, statements, prunes) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Self { now, rng, effects: Vec::new(), pushes, statements, prunes, rumours: BTreeMap::new() }
     }
 
     pub(crate) fn effect(&mut self, effect: Effect) {
@@ -49,6 +56,16 @@ impl<'a> Context<'a> {
         self.statements.entry(peer).or_default().push(statement);
     }
 
+    /// Asks a peer to push no more by a tree.
+    pub(crate) fn prune(&mut self, peer: NodeId, tree: NodeId) {
+        self.prunes.entry(peer).or_default().insert(tree);
+    }
+
+    /// Tells a peer a rumour.
+    pub(crate) fn rumour(&mut self, peer: NodeId, rumour: Rumour) {
+        self.rumours.entry(peer).or_default().push(rumour);
+    }
+
     /// The effects, the pushes among them.
     pub(crate) fn finish(mut self) -> Vec<Effect> {
         let statements = std::mem::take(&mut self.statements);
@@ -61,6 +78,15 @@ impl<'a> Context<'a> {
             request: 0,
             envelopes,
         });
+        for (peer, rumours) in std::mem::take(&mut self.rumours) {
+            for rumours in rumours.chunks(RUMOURS_PER_MESSAGE) {
+                self.send(peer, Class::Control, &Message::Rumours { rumours: rumours.to_vec() });
+            }
+        }
+        for (peer, trees) in std::mem::take(&mut self.prunes) {
+            let trees = trees.into_iter().take(TREES_PER_MESSAGE).collect();
+            self.send(peer, Class::Control, &Message::Prune { trees });
+        }
         self.effects
     }
 

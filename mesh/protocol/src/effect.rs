@@ -1,5 +1,6 @@
 //! What the engine wants done.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -78,6 +79,12 @@ pub enum Effect {
     Superseded {
         /// Its digest.
         digest: Hash,
+    },
+    /// Keep links with exactly these members: dial those that aren't connected, again and again, and nobody else. Links
+    /// that are open stay, whoever dialled. Replaces what was said before.
+    Links {
+        /// Whom to dial. Members without a known address are among them.
+        peers: BTreeSet<NodeId>,
     },
     /// Send [`crate::Event::Tick`] at this time at the latest. Replaces any earlier one.
     WakeAt(Duration),

@@ -10,7 +10,10 @@
 //!                       │                                                │ roots, buckets, vectors
 //!                       ├▶ summary, vectors, changes ─▶ pull ◀───────────┤
 //!                       ├▶ buckets, want ─▶ serve ◀─▶ ReadChanges        │
-//!                       └▶ statements ─▶ roster ─▶ Stated, push          ▼
+//!                       ├▶ statements ─▶ roster ─▶ Stated, push          ▼
+//!                       ├▶ announce, graft, prune ─▶ plumtree ─▶ Send (push)
+//!                       ├▶ rumours, probes, pings, Heard ─▶ health ─▶ Send (control)
+//!                       └▶ link ─▶ overlay ─▶ Links
 //!  Tick ─▶ timers: announce, check, retry, round ────────────────▶ Send (control, repair), WakeAt
 //! ```
 //! Invariants:
@@ -20,6 +23,7 @@
 //! - Of a node whose revocation is known here, only what a member held before it knew is taken: see `revocation`.
 //! - Nothing waits for one peer: each has its own questions, and at most one read under way.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -32,15 +36,18 @@ use crate::config::Config;
 use crate::context::Context;
 use crate::effect::{Class, Effect, Trouble};
 use crate::event::{Event, RequestId};
+use crate::health::{Health, Record};
 use crate::index::Index;
 use crate::message::Message;
-use crate::peers::{Member, MemberState, Peers};
+use crate::overlay::Overlay;
+use crate::peers::{Member, MemberState, Peers, Session};
+use crate::plumtree::Plumtree;
 use crate::pull::Pull;
-use crate::push;
 use crate::recent::RecentDigests;
 use crate::roster::Roster;
 use crate::serve::Read;
 use crate::strangers::Strangers;
+use crate::summary::{self, Hash};
 use crate::waiting::Waiting;
 
 /// How much is held back, for `status` and metrics.
@@ -70,6 +77,9 @@ pub struct Engine {
     pub(crate) reads: BTreeMap<RequestId, Read>,
     pub(crate) announce_at: Option<Duration>,
     pub(crate) round_at: Duration,
+    pub(crate) overlay: Overlay,
+    pub(crate) plumtree: Plumtree,
+    pub(crate) health: Health,
     last_request: u64,
     wake_at: Option<Duration>,
 }
@@ -89,6 +99,9 @@ impl Engine {
             reads: BTreeMap::new(),
             announce_at: None,
             round_at: now,
+            overlay: Overlay::new(now),
+            plumtree: Plumtree::default(),
+            health: Health::new(config.generation),
             last_request: 0,
             wake_at: None,
             config,
@@ -98,6 +111,8 @@ impl Engine {
     /// Takes in what happened at `now`, which never goes back, and says what is to be done, in order.
     pub fn handle(&mut self, now: Duration, rng: &mut impl Rng, event: Event) -> Vec<Effect> {
         let mut ctx = Context::new(now, rng);
+        let late = self.wake_at.map_or(Duration::ZERO, |at| now.saturating_sub(at));
+        self.health.ticked(now, late);
         self.dispatch(&mut ctx, event);
         self.run_timers(&mut ctx);
         self.plan_wake(&mut ctx);
@@ -126,6 +141,9 @@ impl Engine {
             }
             Event::Thawed { document } => self.thawed(ctx, &document),
             Event::SendQueueFull { peer } => self.peers.congested(peer, ctx.now),
+            Event::Heard { node, generation, is_live, state_hash } => {
+                self.heard(ctx, node, (generation, is_live), state_hash);
+            }
             Event::Leave => self.leave(ctx),
             // Whoever waked may have forgotten the time it was asked to.
             Event::Tick => self.wake_at = None,
@@ -133,19 +151,36 @@ impl Engine {
     }
 
     fn connected(&mut self, ctx: &mut Context<'_>, peer: NodeId) {
-        self.disconnected(ctx, peer);
+        self.end_session(ctx, peer);
         if self.roster.is_revoked(peer) {
             return self.refuse_revoked(ctx, peer);
         }
+        if !self.has_room_for_link(peer) {
+            let reason = "this host has as many links as it takes".to_owned();
+            return ctx.effect(Effect::Disconnect { peer, reason });
+        }
         self.peers.connected(peer, ctx.now);
+        self.member_linked(ctx, peer);
+        self.review_links_soon(ctx.now);
         self.say_hello(ctx, peer);
     }
 
-    pub(crate) fn disconnected(&mut self, ctx: &mut Context<'_>, peer: NodeId) {
-        self.peers.disconnected(peer, ctx.now);
+    fn disconnected(&mut self, ctx: &mut Context<'_>, peer: NodeId) {
+        let is_lost = self.end_session(ctx, peer).is_some_and(|session| !session.is_spare());
+        if is_lost {
+            self.member_unlinked(ctx, peer);
+        }
+    }
+
+    /// Forgets all that lasts as long as a connection.
+    pub(crate) fn end_session(&mut self, ctx: &mut Context<'_>, peer: NodeId) -> Option<Box<Session>> {
+        let session = self.peers.disconnected(peer);
         self.pulls.remove(&peer);
         self.forget_reads(peer);
+        self.plumtree.forget(peer);
+        self.review_links_soon(ctx.now);
         self.announce_soon(ctx);
+        session
     }
 
     fn received(&mut self, ctx: &mut Context<'_>, peer: NodeId, frame: &[u8]) {
@@ -178,9 +213,19 @@ impl Engine {
             Message::Statements { next, statements } => self.receive_statements(ctx, peer, next, statements),
             Message::WantStatements { after, nodes } => self.answer_statements(ctx, peer, after, &nodes),
             Message::Leaving => {
-                self.disconnected(ctx, peer);
-                self.peers.left(peer, ctx.now);
+                self.end_session(ctx, peer);
+                self.member_left(ctx, peer);
             }
+            Message::Announce { items } => self.receive_announce(ctx, peer, items),
+            Message::Graft { items } => self.receive_graft(ctx, peer, items),
+            Message::Prune { trees } => self.receive_prune(ctx, peer, &trees),
+            Message::Link { is_wanted } => self.receive_link(peer, is_wanted),
+            Message::Rumours { rumours } => self.receive_rumours(ctx, peer, rumours),
+            Message::Health { hash } => self.receive_health(ctx, peer, hash),
+            Message::Probe { request, node } => self.receive_probe(ctx, peer, request, node),
+            Message::Probed { request, is_reached } => self.receive_probed(ctx, request, is_reached),
+            Message::Ping { request } => ctx.send(peer, Class::Control, &Message::Pong { request }),
+            Message::Pong { request } => self.receive_pong(ctx, peer, request),
         }
     }
 
@@ -188,7 +233,7 @@ impl Engine {
         let reached = VersionVector::from_iter([envelope.dot]);
         self.index.set_durable(&envelope.document, envelope.generation, &reached);
         self.recent.remember(envelope);
-        push::push_own(ctx, &self.peers, envelope);
+        self.push_own(ctx, envelope);
         self.announce_soon(ctx);
     }
 
@@ -208,6 +253,7 @@ impl Engine {
     }
 
     fn leave(&mut self, ctx: &mut Context<'_>) {
+        self.leave_health();
         for peer in self.peers.neighbours() {
             ctx.send(peer, Class::Control, &Message::Leaving);
         }
@@ -238,16 +284,21 @@ impl Engine {
         if self.round_at <= now {
             self.round(ctx);
         }
+        self.run_plumtree_timers(ctx);
+        self.run_health_timers(ctx);
+        self.run_overlay_timers(ctx);
     }
 
     /// Asks to be woken at the next timer, if that isn't what was asked for last.
     fn plan_wake(&mut self, ctx: &mut Context<'_>) {
-        let of_peers = self
-            .peers
-            .sessions()
-            .flat_map(|(_, session)| [session.congested_until, session.check_at, session.roster_check_at]);
+        let of_peers = self.peers.sessions().flat_map(|(_, session)| {
+            [session.congested_until, session.check_at, session.roster_check_at, session.compare_at]
+        });
         let of_pulls = self.pulls.values().map(|pull| pull.retry_at);
-        let next = of_peers.flatten().chain(of_pulls).chain(self.announce_at).fold(self.round_at, Duration::min);
+        let of_links = [self.overlay.review_at, self.overlay.seek_at, self.plumtree.wakes(), self.announce_at];
+        let of_health = self.health_wakes();
+        let next =
+            of_peers.chain(of_links).chain([of_health]).flatten().chain(of_pulls).fold(self.round_at, Duration::min);
         if self.wake_at != Some(next) {
             self.wake_at = Some(next);
             ctx.effect(Effect::WakeAt(next));
@@ -262,14 +313,28 @@ impl Engine {
     /// What is known of the other members, in the order of their ids. Revoked nodes aren't among them.
     #[must_use]
     pub fn members(&self, now: Duration) -> Vec<Member> {
-        let states: Vec<_> = self.peers.states(now, &self.roster).collect();
-        states.into_iter().map(|(node, state, since)| self.member(node, state, since, now)).collect()
+        let own_hash = OnceCell::new();
+        let states = self.peers.states(now, &self.roster);
+        states.map(|(node, state, since)| self.member(node, (state, since), now, &own_hash)).collect()
     }
 
-    fn member(&self, node: NodeId, state: MemberState, since: Duration, now: Duration) -> Member {
+    fn member(
+        &self,
+        node: NodeId,
+        (state, since): (MemberState, Duration),
+        now: Duration,
+        own_hash: &OnceCell<Hash>,
+    ) -> Member {
         let session = self.peers.session(node);
+        let record = self.peers.record(node);
         let summary = session.and_then(|session| session.summary.as_ref());
-        let in_step = summary.is_some_and(|summary| self.index.is_in_step(summary));
+        let in_step = match session {
+            Some(_) => summary.is_some_and(|summary| self.index.is_in_step(summary)),
+            None => {
+                let heard = self.peers.heard(node);
+                heard.is_some_and(|heard| heard == *own_hash.get_or_init(|| self.state_hash()))
+            }
+        };
         let out_of_step_since = session.filter(|_| !in_step).map(|session| session.out_of_step_since.unwrap_or(now));
         Member {
             node,
@@ -282,6 +347,8 @@ impl Engine {
             has_roster: session.is_some_and(|session| session.has_roster(self.roster.hash())),
             out_of_step_since,
             lag_changes: summary.filter(|_| !in_step).map_or(0, |summary| self.index.lag_of(summary)),
+            generation: record.and_then(Record::told).map_or(0, |told| told.generation),
+            is_flapping: record.is_some_and(|record| record.patience(now) > 1),
         }
     }
 
@@ -293,6 +360,19 @@ impl Engine {
         self.index.is_durable()
             && self.held() == Held::default()
             && self.members(now).iter().all(|member| !is_live(member) || member.in_step)
+    }
+
+    /// One hash of all that is durable here, the same on all hosts that hold the same: for a gossip that reaches also those
+    /// without a link, see [`Event::Heard`].
+    #[must_use]
+    pub fn state_hash(&self) -> Hash {
+        summary::state_hash(&self.index.folder_summaries())
+    }
+
+    /// Which life of this node this is, as others are told: higher than configured if they knew of a later one.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.health.generation()
     }
 
     /// How much is held back.

@@ -7,6 +7,7 @@ use murmurate_crdt::envelope::SignedEnvelope;
 use murmurate_crdt::id::{DocumentId, Generation, NodeId};
 
 use crate::roster::Statement;
+use crate::summary::Hash;
 
 /// Names one [`crate::Effect::ReadChanges`] until its answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -89,6 +90,18 @@ pub enum Event {
     SendQueueFull {
         /// The slow peer.
         peer: NodeId,
+    },
+    /// A gossip that needs no link with a member heard of it. Counts where this node has none: whom it is said to be gone
+    /// peers are asked for; who is said to be there is believed, if it is a later life than was known.
+    Heard {
+        /// The member.
+        node: NodeId,
+        /// Which life of it.
+        generation: u64,
+        /// Whether it is there, by the gossip's own judgement.
+        is_live: bool,
+        /// Its [`crate::Engine::state_hash`] as it was told last.
+        state_hash: Option<Hash>,
     },
     /// This node leaves the mesh on purpose: tell all.
     Leave,

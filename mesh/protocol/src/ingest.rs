@@ -8,10 +8,9 @@ use murmurate_crdt::envelope::{Envelope, SignedEnvelope};
 use murmurate_crdt::id::{DocumentId, NodeId};
 
 use crate::context::Context;
-use crate::effect::{Class, Effect, Trouble};
+use crate::effect::{Effect, Trouble};
 use crate::engine::Engine;
-use crate::message::Message;
-use crate::push;
+use crate::plumtree::item_id;
 use crate::summary::EMPTY;
 use crate::waiting::{Arrival, Candidate};
 
@@ -26,8 +25,14 @@ impl Engine {
         let mut dots = Vec::new();
         let mut brought = 0;
         for bytes in envelopes {
+            let id = item_id(&bytes);
             match SignedEnvelope::decode(bytes) {
                 Ok(envelope) => {
+                    if request == 0 {
+                        self.item_came(ctx, from, id, envelope.author);
+                    } else {
+                        self.item_fetched(id);
+                    }
                     dots.push((envelope.document.clone(), envelope.dot));
                     brought += u64::from(self.ingest(ctx, Arrival { envelope, from, pushed: request == 0 }));
                 }
@@ -134,7 +139,7 @@ impl Engine {
         self.index.apply(&document, envelope.generation, dot);
         self.recent.remember(&envelope);
         if pushed {
-            push::relay(ctx, &self.peers, &envelope, from);
+            self.relay(ctx, &envelope, from);
         }
         ctx.effect(Effect::Apply { envelope, from });
         (document, dot)
@@ -163,7 +168,7 @@ impl Engine {
         let is_new = !self.strangers.knows(author);
         let kept = self.strangers.insert(arrival);
         if kept && is_new {
-            ctx.send(peer, Class::Control, &Message::WantStatements { after: EMPTY, nodes: vec![author] });
+            self.ask_statements(ctx, peer, EMPTY, vec![author]);
         }
         kept
     }

@@ -5,27 +5,29 @@ use std::time::Duration;
 
 use murmurate_crdt::id::NodeId;
 
-use crate::message::DocumentRanges;
+use crate::health::Record;
+use crate::message::{DocumentRanges, ItemId, OVERLAY_VERSION};
 use crate::revocation::Vouching;
 use crate::roster::Roster;
 use crate::summary::{FolderSummary, Hash, Summary};
 
-/// Without a connection for this long a member is suspect: longer than a reconnect after a lost route takes, so that a
-/// blink isn't shown.
-pub const SUSPECT_AFTER: Duration = Duration::from_secs(2);
-/// Without a connection for this long a member is taken for dead: longer than a host's restart of its daemon.
-pub const DEAD_AFTER: Duration = Duration::from_secs(10);
+/// A member of which nothing was heard yet is taken for dead after this time: a host that starts hears of the others within
+/// a second or two, unless there is none.
+pub const UNSEEN_FOR: Duration = Duration::from_secs(10);
 /// A peer whose queue was full gets nothing for this long: a full queue of some MiB drains in it on a slow line.
 const CONGESTED_FOR: Duration = Duration::from_secs(1);
+
+/// An answer with statements comes within this time, mostly.
+const STATEMENTS_WITHIN: Duration = Duration::from_secs(5);
 
 /// Whether a member is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MemberState {
-    /// Connected, or disconnected for less than [`SUSPECT_AFTER`].
+    /// It has a link to this host, or others say that it is there.
     Alive,
-    /// Not connected; it may come back.
+    /// Some host doesn't reach it, and nobody whom that one asked. Or nothing was heard of it yet, for less than [`UNSEEN_FOR`].
     Suspect,
-    /// Not connected for [`DEAD_AFTER`].
+    /// It was suspect and didn't refute it.
     Dead,
     /// It said that it leaves.
     Left,
@@ -46,7 +48,8 @@ pub struct Member {
     pub connected: bool,
     /// While there is none: the connected peers that say to have one.
     pub through: Vec<NodeId>,
-    /// Whether what it said last to be durable there is exactly what is durable here.
+    /// Whether what is durable there, as far as was heard last, is exactly what is durable here: by its summary where there is
+    /// a link, else by the hash of its state that [`crate::Event::Heard`] brought. Unknown isn't in step.
     pub in_step: bool,
     /// Whether it said last to hold the very roster that is held here.
     pub has_roster: bool,
@@ -54,29 +57,10 @@ pub struct Member {
     pub out_of_step_since: Option<Duration>,
     /// At least how many durable changes it lacks; exactly, if it holds none that this node doesn't.
     pub lag_changes: u64,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Link {
-    Unseen { since: Duration },
-    Up { since: Duration },
-    Down { up_since: Duration, since: Duration },
-    Left { since: Duration },
-}
-
-impl Link {
-    fn state(self, now: Duration, has_left: bool) -> (MemberState, Duration) {
-        match self {
-            Self::Up { since } => (MemberState::Alive, since),
-            Self::Left { since } => (MemberState::Left, since),
-            Self::Unseen { since } | Self::Down { since, .. } if has_left => (MemberState::Left, since),
-            Self::Unseen { since } if now < since + DEAD_AFTER => (MemberState::Suspect, since),
-            Self::Unseen { since } => (MemberState::Dead, since + DEAD_AFTER),
-            Self::Down { up_since, since } if now < since + SUSPECT_AFTER => (MemberState::Alive, up_since),
-            Self::Down { since, .. } if now < since + DEAD_AFTER => (MemberState::Suspect, since + SUSPECT_AFTER),
-            Self::Down { since, .. } => (MemberState::Dead, since + DEAD_AFTER),
-        }
-    }
+    /// Which life of the node is known of; 0 if none is.
+    pub generation: u64,
+    /// Whether it was suspected more often than usual lately. It is suspected longer before it is taken for dead.
+    pub is_flapping: bool,
 }
 
 /// A peer's question for changes.
@@ -105,12 +89,28 @@ pub(crate) struct Session {
     pub(crate) roster_check_at: Option<Duration>,
     /// When its whole roster was asked for last.
     pub(crate) roster_asked_at: Option<Duration>,
+    /// When it was asked for statements last.
+    pub(crate) statements_asked_at: Option<Duration>,
     /// What is left with it because it doesn't know of a revocation.
     pub(crate) vouching: Vouching,
     /// Its last question for changes, until it is served.
     pub(crate) question: Option<Question>,
     /// Whether changes are being read for it.
     pub(crate) is_reading: bool,
+    /// The newest protocol version that both speak; 0 until its Hello.
+    pub(crate) version: u64,
+    /// What is to be announced to it.
+    pub(crate) announcing: Vec<ItemId>,
+    /// Whether it was told that this node chose the link.
+    pub(crate) told_wanted: Option<bool>,
+    /// Whether it chose the link.
+    pub(crate) is_wanted_there: Option<bool>,
+    /// Since when neither side chose it.
+    pub(crate) spare_since: Option<Duration>,
+    /// When to compare with it what is believed of members' health.
+    pub(crate) compare_at: Option<Duration>,
+    /// When it was told all that is believed.
+    pub(crate) table_told_at: Option<Duration>,
 }
 
 impl Session {
@@ -124,6 +124,26 @@ impl Session {
         self.summary.as_ref().is_some_and(|summary| summary.roster == hash)
     }
 
+    /// Whether statements that it sends may be an answer.
+    pub(crate) fn is_asked_for_statements(&self, now: Duration) -> bool {
+        self.statements_asked_at.is_some_and(|at| now < at + STATEMENTS_WITHIN)
+    }
+
+    /// Whether its build knows nothing of overlays and rumours.
+    pub(crate) fn is_older(&self) -> bool {
+        self.version > 0 && self.version < OVERLAY_VERSION
+    }
+
+    /// Whether neither side needs this link: that it ends means nothing.
+    pub(crate) fn is_spare(&self) -> bool {
+        self.is_wanted_there == Some(false) && self.told_wanted == Some(false)
+    }
+
+    /// Whether it knows the messages of an overlay.
+    pub(crate) fn speaks_overlay(&self) -> bool {
+        self.version >= OVERLAY_VERSION
+    }
+
     pub(crate) fn is_congested(&self) -> bool {
         self.congested_until.is_some()
     }
@@ -131,8 +151,28 @@ impl Session {
 
 #[derive(Debug)]
 struct Peer {
-    link: Link,
-    session: Session,
+    known_since: Duration,
+    session: Option<Box<Session>>,
+    record: Record,
+    /// The hash of its state, where it was heard of without a link.
+    heard: Option<Hash>,
+}
+
+impl Peer {
+    fn new(now: Duration) -> Self {
+        Self { known_since: now, session: None, record: Record::default(), heard: None }
+    }
+
+    fn state(&self, now: Duration, has_left: bool) -> (MemberState, Duration) {
+        let since = self.record.since().unwrap_or(self.known_since);
+        match self.record.told() {
+            _ if self.session.is_some() => (MemberState::Alive, since),
+            _ if has_left => (MemberState::Left, since),
+            Some(told) => (told.state, since),
+            None if now < self.known_since + UNSEEN_FOR => (MemberState::Suspect, self.known_since),
+            None => (MemberState::Dead, self.known_since + UNSEEN_FOR),
+        }
+    }
 }
 
 /// All known members but this node.
@@ -144,32 +184,47 @@ pub(crate) struct Peers {
 impl Peers {
     /// A member became known.
     pub(crate) fn know(&mut self, node: NodeId, now: Duration) {
-        let link = Link::Unseen { since: now };
-        self.peers.entry(node).or_insert_with(|| Peer { link, session: Session::default() });
+        self.peers.entry(node).or_insert_with(|| Peer::new(now));
     }
 
     pub(crate) fn connected(&mut self, node: NodeId, now: Duration) {
-        self.peers.insert(node, Peer { link: Link::Up { since: now }, session: Session::default() });
+        self.peers.entry(node).or_insert_with(|| Peer::new(now)).session = Some(Box::default());
     }
 
-    pub(crate) fn disconnected(&mut self, node: NodeId, now: Duration) {
-        let Some(peer) = self.peers.get_mut(&node) else { return };
-        peer.session = Session::default();
-        if let Link::Up { since } = peer.link {
-            peer.link = Link::Down { up_since: since, since: now };
-        }
-    }
-
-    /// The member said that it leaves. Nothing more is sent to it.
-    pub(crate) fn left(&mut self, node: NodeId, now: Duration) {
-        if let Some(peer) = self.peers.get_mut(&node) {
-            *peer = Peer { link: Link::Left { since: now }, session: Session::default() };
-        }
+    /// Ends a session, and gives it back if there was one.
+    pub(crate) fn disconnected(&mut self, node: NodeId) -> Option<Box<Session>> {
+        self.peers.get_mut(&node)?.session.take()
     }
 
     /// The node is no member any more.
     pub(crate) fn forget(&mut self, node: NodeId) {
         self.peers.remove(&node);
+    }
+
+    /// What is told of a member's health.
+    pub(crate) fn record(&self, node: NodeId) -> Option<&Record> {
+        self.peers.get(&node).map(|peer| &peer.record)
+    }
+
+    pub(crate) fn record_mut(&mut self, node: NodeId) -> Option<&mut Record> {
+        self.peers.get_mut(&node).map(|peer| &mut peer.record)
+    }
+
+    /// All members' records, in the order of their ids.
+    pub(crate) fn records(&self) -> impl Iterator<Item = (NodeId, &Record)> {
+        self.peers.iter().map(|(&node, peer)| (node, &peer.record))
+    }
+
+    /// The hash of a member's state came, or isn't known any more.
+    pub(crate) fn set_heard(&mut self, node: NodeId, state_hash: Option<Hash>) {
+        if let Some(peer) = self.peers.get_mut(&node) {
+            peer.heard = state_hash;
+        }
+    }
+
+    /// The hash of a member's state, if it was heard.
+    pub(crate) fn heard(&self, node: NodeId) -> Option<Hash> {
+        self.peers.get(&node).and_then(|peer| peer.heard)
     }
 
     pub(crate) fn congested(&mut self, node: NodeId, now: Duration) {
@@ -180,21 +235,20 @@ impl Peers {
 
     /// The session with a connected peer.
     pub(crate) fn session(&self, node: NodeId) -> Option<&Session> {
-        self.peers.get(&node).filter(|peer| matches!(peer.link, Link::Up { .. })).map(|peer| &peer.session)
+        self.peers.get(&node).and_then(|peer| peer.session.as_deref())
     }
 
     pub(crate) fn session_mut(&mut self, node: NodeId) -> Option<&mut Session> {
-        self.peers.get_mut(&node).filter(|peer| matches!(peer.link, Link::Up { .. })).map(|peer| &mut peer.session)
+        self.peers.get_mut(&node).and_then(|peer| peer.session.as_deref_mut())
     }
 
     /// The connected peers with their sessions, in the order of their ids.
     pub(crate) fn sessions(&self) -> impl Iterator<Item = (NodeId, &Session)> {
-        self.peers.keys().filter_map(|&node| Some((node, self.session(node)?)))
+        self.peers.iter().filter_map(|(&node, peer)| Some((node, peer.session.as_deref()?)))
     }
 
     pub(crate) fn sessions_mut(&mut self) -> impl Iterator<Item = (NodeId, &mut Session)> {
-        let up = self.peers.iter_mut().filter(|(_, peer)| matches!(peer.link, Link::Up { .. }));
-        up.map(|(&node, peer)| (node, &mut peer.session))
+        self.peers.iter_mut().filter_map(|(&node, peer)| Some((node, peer.session.as_deref_mut()?)))
     }
 
     /// Whom this node is connected to.
@@ -214,42 +268,8 @@ impl Peers {
         roster: &Roster,
     ) -> impl Iterator<Item = (NodeId, MemberState, Duration)> {
         self.peers.iter().map(move |(&node, peer)| {
-            let (state, since) = peer.link.state(now, roster.has_left(node));
+            let (state, since) = peer.state(now, roster.has_left(node));
             (node, state, since)
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use murmurate_crdt::id::MeshId;
-
-    #[test]
-    fn a_member_is_suspect_then_dead_after_its_connection_is_lost_and_alive_again_after_it_returns() {
-        let node = NodeId([1; 32]);
-        let ms = Duration::from_millis;
-        let mut peers = Peers::default();
-        let key = ed25519_dalek::SigningKey::from_bytes(&[1; 32]).verifying_key();
-        let nobody = Roster::new(MeshId::default(), crate::roster::Roots { authority: key, recovery: key });
-        peers.know(node, ms(0));
-        let check = |peers: &Peers, now, state, since| {
-            assert_eq!(peers.states(ms(now), &nobody).next(), Some((node, state, ms(since))), "at {now} ms");
-        };
-        check(&peers, 9_999, MemberState::Suspect, 0);
-        check(&peers, 10_000, MemberState::Dead, 10_000);
-        peers.connected(node, ms(20_000));
-        check(&peers, 90_000, MemberState::Alive, 20_000);
-        peers.disconnected(node, ms(100_000));
-        check(&peers, 101_999, MemberState::Alive, 20_000);
-        check(&peers, 102_000, MemberState::Suspect, 102_000);
-        check(&peers, 109_999, MemberState::Suspect, 102_000);
-        check(&peers, 110_000, MemberState::Dead, 110_000);
-        peers.connected(node, ms(120_000));
-        peers.left(node, ms(130_000));
-        peers.disconnected(node, ms(131_000));
-        check(&peers, 200_000, MemberState::Left, 130_000);
-        peers.connected(node, ms(210_000));
-        check(&peers, 210_000, MemberState::Alive, 210_000);
     }
 }

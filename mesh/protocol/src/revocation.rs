@@ -76,7 +76,7 @@ impl Engine {
     pub(crate) fn revoked(&mut self, ctx: &mut Context<'_>, node: NodeId) {
         if self.peers.session(node).is_some() {
             self.refuse_revoked(ctx, node);
-            self.disconnected(ctx, node);
+            self.end_session(ctx, node);
         }
         self.peers.forget(node);
         self.strangers.remove(node);

@@ -9,7 +9,7 @@ use crate::context::Context;
 use crate::effect::{Class, Effect, Trouble};
 use crate::engine::Engine;
 use crate::message::Message;
-use crate::push;
+use crate::plumtree::{ROSTER, item_id};
 use crate::roster::{Fact, Inserted, Statement};
 use crate::summary::Hash;
 
@@ -21,15 +21,31 @@ impl Engine {
         next: Option<Hash>,
         statements: Vec<Arc<[u8]>>,
     ) {
+        // An answer brings what may be known, and says nothing of how good the way is by which new ones come.
+        let is_answer = self.peers.session(peer).is_some_and(|session| session.is_asked_for_statements(ctx.now));
         for statement in statements {
+            let id = item_id(&statement);
+            if is_answer {
+                self.item_fetched(id);
+            } else {
+                self.item_came(ctx, peer, id, ROSTER);
+            }
             match Statement::decode(statement) {
                 Ok(statement) => self.state(ctx, peer, statement),
                 Err(error) => ctx.trouble(Trouble::BadStatement { peer, error: error.into() }),
             }
         }
         if let Some(after) = next {
-            ctx.send(peer, Class::Control, &Message::WantStatements { after, nodes: Vec::new() });
+            self.ask_statements(ctx, peer, after, Vec::new());
         }
+    }
+
+    /// Asks a peer for the statements about these nodes; about all, if none is named.
+    pub(crate) fn ask_statements(&mut self, ctx: &mut Context<'_>, peer: NodeId, after: Hash, nodes: Vec<NodeId>) {
+        if let Some(session) = self.peers.session_mut(peer) {
+            session.statements_asked_at = Some(ctx.now);
+        }
+        ctx.send(peer, Class::Control, &Message::WantStatements { after, nodes });
     }
 
     /// Takes in a statement from the store.
@@ -50,7 +66,7 @@ impl Engine {
             ctx.effect(Effect::Stated { statement: statement.clone() });
             // First, so that a revoked node isn't sent anything any more.
             self.stated(ctx, &statement);
-            push::relay_statement(ctx, &self.peers, &statement, peer);
+            self.relay_statement(ctx, &statement, peer);
         }
         dropped.into_iter().for_each(|digest| ctx.effect(Effect::Superseded { digest }));
     }
@@ -60,6 +76,7 @@ impl Engine {
             Ok(inserted) => {
                 if inserted.is_new() {
                     self.announce_soon(ctx);
+                    self.review_links_soon(ctx.now);
                 }
                 Some(inserted)
             }

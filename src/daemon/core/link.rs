@@ -98,6 +98,10 @@ impl Core {
                 self.commits.push(Item { states: vec![(statement_key(&digest), None)], ..Item::default() });
                 None
             }
+            Effect::Links { .. } => {
+                self.membership_changed();
+                None
+            }
             Effect::WakeAt(at) => {
                 self.engine_wakes = Some(at);
                 None

@@ -7,8 +7,8 @@ use murmurate_crdt::id::{ActorId, DocumentId, Generation, Lane, NodeId, Writer};
 
 use super::roster::{admission, node};
 use crate::fuzzing;
-use crate::message::{BUCKETS, DocumentRanges, DocumentVector, Message};
-use crate::{FolderSummary, Summary};
+use crate::message::{BUCKETS, DocumentRanges, DocumentVector, Message, Rumour};
+use crate::{FolderSummary, MemberState, Summary};
 
 #[path = "../../../../crdt/src/fuzzing/mutate.rs"]
 mod mutate;
@@ -29,6 +29,8 @@ fn messages() -> Vec<Message> {
     let vector = VersionVector::from_iter([Dot { writer, sequence: 300 }]);
     let ranges = vec![Range { writer, first: 1, last: 300 }];
     let after = String::new();
+    let state = MemberState::Dead;
+    let rumour = Rumour { node: node(1), generation: 1, incarnation: 0, state, by: node(3) };
     vec![
         Message::Hello { lowest: 1, highest: 1, summary: summary.clone() },
         Message::Summary(summary),
@@ -41,6 +43,16 @@ fn messages() -> Vec<Message> {
         Message::Want { request: 1, wants: vec![DocumentRanges { document, generation, ranges }] },
         Message::Changes { request: 0, envelopes: vec![[1, 2, 3].into()] },
         Message::Leaving,
+        Message::Announce { items: vec![[4; 16], [5; 16]] },
+        Message::Graft { items: vec![[4; 16]] },
+        Message::Prune { trees: vec![node(1), NodeId([0; 32])] },
+        Message::Link { is_wanted: true },
+        Message::Rumours { rumours: vec![rumour] },
+        Message::Health { hash: [6; 32] },
+        Message::Probe { request: 1, node: node(3) },
+        Message::Probed { request: 1, is_reached: false },
+        Message::Ping { request: 1 },
+        Message::Pong { request: 1 },
     ]
 }
 

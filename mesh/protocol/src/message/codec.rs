@@ -9,9 +9,11 @@ use murmurate_crdt::limits;
 use murmurate_crdt::wire::{DecodeError, Decoder, Encoder};
 
 use super::{
-    BUCKETS, DOCUMENTS_PER_MESSAGE, DocumentRanges, DocumentVector, ENVELOPES_PER_MESSAGE, FOLDERS, Message,
-    NEIGHBOURS, RANGES_PER_MESSAGE, STATEMENTS_PER_MESSAGE,
+    BUCKETS, DOCUMENTS_PER_MESSAGE, DocumentRanges, DocumentVector, ENVELOPES_PER_MESSAGE, FOLDERS, ITEMS_PER_MESSAGE,
+    ItemId, Message, NEIGHBOURS, RANGES_PER_MESSAGE, RUMOURS_PER_MESSAGE, Rumour, STATEMENTS_PER_MESSAGE,
+    TREES_PER_MESSAGE, state_code,
 };
+use crate::peers::MemberState;
 use crate::roster::STATEMENT_BYTES;
 use crate::summary::{FolderSummary, Summary};
 
@@ -25,6 +27,16 @@ mod kind {
     pub(super) const STATEMENTS: u64 = 7;
     pub(super) const WANT_STATEMENTS: u64 = 8;
     pub(super) const LEAVING: u64 = 9;
+    pub(super) const ANNOUNCE: u64 = 10;
+    pub(super) const GRAFT: u64 = 11;
+    pub(super) const PRUNE: u64 = 12;
+    pub(super) const LINK: u64 = 13;
+    pub(super) const RUMOURS: u64 = 14;
+    pub(super) const HEALTH: u64 = 15;
+    pub(super) const PROBE: u64 = 16;
+    pub(super) const PROBED: u64 = 17;
+    pub(super) const PING: u64 = 18;
+    pub(super) const PONG: u64 = 19;
 }
 
 mod flag {
@@ -82,6 +94,36 @@ pub(super) fn encode(message: &Message, e: &mut Encoder) {
         Message::Leaving => {
             e.varint(kind::LEAVING);
         }
+        Message::Announce { items } => encode_items(e, kind::ANNOUNCE, items),
+        Message::Graft { items } => encode_items(e, kind::GRAFT, items),
+        Message::Prune { trees } => {
+            e.varint(kind::PRUNE).varint(trees.len() as u64);
+            trees.iter().for_each(|tree| {
+                e.raw(&tree.0);
+            });
+        }
+        Message::Link { is_wanted } => {
+            e.varint(kind::LINK).u8(u8::from(*is_wanted));
+        }
+        Message::Rumours { rumours } => {
+            e.varint(kind::RUMOURS).varint(rumours.len() as u64);
+            rumours.iter().for_each(|rumour| rumour.encode(e));
+        }
+        Message::Health { hash } => {
+            e.varint(kind::HEALTH).raw(hash);
+        }
+        Message::Probe { request, node } => {
+            e.varint(kind::PROBE).varint(*request).raw(&node.0);
+        }
+        Message::Probed { request, is_reached } => {
+            e.varint(kind::PROBED).varint(*request).u8(u8::from(*is_reached));
+        }
+        Message::Ping { request } => {
+            e.varint(kind::PING).varint(*request);
+        }
+        Message::Pong { request } => {
+            e.varint(kind::PONG).varint(*request);
+        }
     }
 }
 
@@ -97,6 +139,16 @@ pub(super) fn decode(d: &mut Decoder<'_>) -> Result<Option<Message>, DecodeError
         kind::STATEMENTS => decode_statements(d)?,
         kind::WANT_STATEMENTS => decode_want_statements(d)?,
         kind::LEAVING => Message::Leaving,
+        kind::ANNOUNCE => Message::Announce { items: decode_items(d)? },
+        kind::GRAFT => Message::Graft { items: decode_items(d)? },
+        kind::PRUNE => Message::Prune { trees: list(d, TREES_PER_MESSAGE, "trees", |d| Ok(NodeId(d.array("tree")?)))? },
+        kind::LINK => Message::Link { is_wanted: boolean(d, "wanted")? },
+        kind::RUMOURS => Message::Rumours { rumours: list(d, RUMOURS_PER_MESSAGE, "rumours", Rumour::decode)? },
+        kind::HEALTH => Message::Health { hash: d.array("hash of members' health")? },
+        kind::PROBE => Message::Probe { request: d.varint("request")?, node: NodeId(d.array("node")?) },
+        kind::PROBED => Message::Probed { request: d.varint("request")?, is_reached: boolean(d, "reached")? },
+        kind::PING => Message::Ping { request: d.varint("request")? },
+        kind::PONG => Message::Pong { request: d.varint("request")? },
         _ => return Ok(None),
     }))
 }
@@ -299,4 +351,34 @@ fn decode_want_statements(d: &mut Decoder<'_>) -> Result<Message, DecodeError> {
     let after = d.array("after")?;
     let nodes = list(d, STATEMENTS_PER_MESSAGE, "nodes", |d| Ok(NodeId(d.array("node")?)))?;
     Ok(Message::WantStatements { after, nodes })
+}
+
+fn encode_items(e: &mut Encoder, kind: u64, items: &[ItemId]) {
+    e.varint(kind).varint(items.len() as u64);
+    items.iter().for_each(|item| {
+        e.raw(item);
+    });
+}
+
+fn decode_items(d: &mut Decoder<'_>) -> Result<Vec<ItemId>, DecodeError> {
+    list(d, ITEMS_PER_MESSAGE, "items", |d| d.array("item"))
+}
+
+impl Rumour {
+    fn encode(&self, e: &mut Encoder) {
+        e.raw(&self.node.0).varint(self.generation).varint(self.incarnation).u8(state_code(self.state)).raw(&self.by.0);
+    }
+
+    fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        let node = NodeId(d.array("node")?);
+        let (generation, incarnation) = (d.varint("generation")?, d.varint("incarnation")?);
+        let state = match d.u8("state")? {
+            1 => MemberState::Alive,
+            2 => MemberState::Suspect,
+            3 => MemberState::Dead,
+            4 => MemberState::Left,
+            _ => return Err(DecodeError::Invalid { what: "state", why: "unknown to this build" }),
+        };
+        Ok(Self { node, generation, incarnation, state, by: NodeId(d.array("teller")?) })
+    }
 }

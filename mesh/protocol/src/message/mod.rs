@@ -13,12 +13,16 @@ use murmurate_crdt::id::{DocumentId, Generation, NodeId, Writer};
 use murmurate_crdt::limits;
 use murmurate_crdt::wire::{DecodeError, Decoder, Encoder};
 
+use crate::peers::MemberState;
 use crate::summary::{Hash, Summary};
 
 /// The first byte of every frame.
 pub const FRAME_VERSION: u8 = 1;
 /// The protocol versions that this build speaks, both ends included.
-pub const PROTOCOL_VERSIONS: std::ops::RangeInclusive<u64> = 1..=1;
+pub const PROTOCOL_VERSIONS: std::ops::RangeInclusive<u64> = 1..=2;
+/// From this version on a peer knows the messages of an overlay: announcements, grafts, prunes, links. One that doesn't is
+/// pushed everything.
+pub const OVERLAY_VERSION: u64 = 2;
 /// A list is cut into messages of about this size, so that one peer's repair delays another's by little.
 pub const PAGE_BYTES: usize = 256 * 1024;
 /// Buckets of a folder. At 10,000 documents a bucket holds 160 vectors, some 10 KiB; all hashes take 2 KiB.
@@ -35,6 +39,42 @@ pub const RANGES_PER_MESSAGE: usize = 4_096;
 pub const DOCUMENTS_PER_MESSAGE: usize = 16_384;
 /// Statements in one message, and nodes asked for in one.
 pub const STATEMENTS_PER_MESSAGE: usize = 2_048;
+
+/// Items in one announcement or graft: 32 KiB of names. A burst of more is announced in several.
+pub const ITEMS_PER_MESSAGE: usize = 2_048;
+/// Trees in one prune: more than are remembered.
+pub const TREES_PER_MESSAGE: usize = 1_024;
+
+/// Rumours in one message: some 75 KiB.
+pub const RUMOURS_PER_MESSAGE: usize = 1_024;
+
+/// Names a change or a statement that is pushed: the first half of the SHA-256 of its bytes.
+pub type ItemId = [u8; 16];
+
+/// What a member says of another one's health, or of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rumour {
+    /// About whom.
+    pub node: NodeId,
+    /// Which life of it.
+    pub generation: u64,
+    /// Counts in that life how often it refuted.
+    pub incarnation: u64,
+    /// What it is.
+    pub state: MemberState,
+    /// Who says so.
+    pub by: NodeId,
+}
+
+/// The number of a state in messages.
+pub(crate) fn state_code(state: MemberState) -> u8 {
+    match state {
+        MemberState::Alive => 1,
+        MemberState::Suspect => 2,
+        MemberState::Dead => 3,
+        MemberState::Left => 4,
+    }
+}
 
 /// Ranges of changes to one document.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,6 +162,60 @@ pub enum Message {
     },
     /// The sender leaves the mesh on purpose and will close the connection.
     Leaving,
+    /// New changes and statements that the sender has and doesn't push to the receiver. From protocol version 2 on.
+    Announce {
+        /// Which, at most [`ITEMS_PER_MESSAGE`].
+        items: Vec<ItemId>,
+    },
+    /// A question: push me these, which you announced, and from now on all that comes by their trees.
+    Graft {
+        /// Which, at most [`ITEMS_PER_MESSAGE`].
+        items: Vec<ItemId>,
+    },
+    /// The sender gets what comes by these trees from others: announce it only.
+    Prune {
+        /// The authors whose changes make a tree, at most [`TREES_PER_MESSAGE`]; zero for the roster's.
+        trees: Vec<NodeId>,
+    },
+    /// Whether the sender chose this link. One that neither side chose is closed after a while.
+    Link {
+        /// Whether it did.
+        is_wanted: bool,
+    },
+    /// What is said of members' health, new or all that is believed.
+    Rumours {
+        /// At most [`RUMOURS_PER_MESSAGE`].
+        rumours: Vec<Rumour>,
+    },
+    /// A hash of all that the sender believes of members' health. Who believes something else answers with it.
+    Health {
+        /// The hash.
+        hash: Hash,
+    },
+    /// A question: do you reach this member? Asked by who lost its own link with it.
+    Probe {
+        /// Given back in the answer.
+        request: u64,
+        /// The member.
+        node: NodeId,
+    },
+    /// The answer.
+    Probed {
+        /// From the question.
+        request: u64,
+        /// Whether the sender reaches it.
+        is_reached: bool,
+    },
+    /// A question: are you there?
+    Ping {
+        /// Given back in the answer.
+        request: u64,
+    },
+    /// The answer.
+    Pong {
+        /// From the question.
+        request: u64,
+    },
 }
 
 impl Message {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use murmurate_crdt::clock::{Dot, Range, VersionVector};
 use murmurate_crdt::id::{ActorId, DocumentId, Generation, Lane, NodeId, Writer};
 use murmurate_crdt::wire::Encoder;
-use murmurate_protocol::message::{BUCKETS, DocumentVector, Message};
-use murmurate_protocol::{DocumentRanges, FolderSummary, Roster, Statement, Summary};
+use murmurate_protocol::message::{BUCKETS, DocumentVector, Message, Rumour};
+use murmurate_protocol::{DocumentRanges, FolderSummary, MemberState, Roster, Statement, Summary};
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option;
 use proptest::prelude::*;
@@ -62,6 +62,19 @@ fn document_ranges() -> impl Strategy<Value = Vec<DocumentRanges>> {
     })
 }
 
+fn rumours() -> impl Strategy<Value = Rumour> {
+    let states = [MemberState::Alive, MemberState::Suspect, MemberState::Dead, MemberState::Left];
+    (nodes(), any::<u64>(), any::<u64>(), 0usize..4, nodes()).prop_map(
+        move |(node, generation, incarnation, state, by)| Rumour {
+            node,
+            generation,
+            incarnation,
+            state: states[state],
+            by,
+        },
+    )
+}
+
 fn messages() -> impl Strategy<Value = Message> {
     let hashes = vec(any::<[u8; 32]>(), BUCKETS).prop_map(|hashes| Box::new(hashes.try_into().unwrap()));
     let envelopes = vec(vec(any::<u8>(), 0..100).prop_map(Arc::from), 0..5);
@@ -85,6 +98,16 @@ fn messages() -> impl Strategy<Value = Message> {
             .prop_map(|(next, statements)| Message::Statements { next, statements }),
         (any::<[u8; 32]>(), vec(nodes(), 0..5)).prop_map(|(after, nodes)| Message::WantStatements { after, nodes }),
         Just(Message::Leaving),
+        vec(any::<[u8; 16]>(), 0..5).prop_map(|items| Message::Announce { items }),
+        vec(any::<[u8; 16]>(), 0..5).prop_map(|items| Message::Graft { items }),
+        vec(nodes(), 0..5).prop_map(|trees| Message::Prune { trees }),
+        any::<bool>().prop_map(|is_wanted| Message::Link { is_wanted }),
+        vec(rumours(), 0..5).prop_map(|rumours| Message::Rumours { rumours }),
+        any::<[u8; 32]>().prop_map(|hash| Message::Health { hash }),
+        (any::<u64>(), nodes()).prop_map(|(request, node)| Message::Probe { request, node }),
+        (any::<u64>(), any::<bool>()).prop_map(|(request, is_reached)| Message::Probed { request, is_reached }),
+        any::<u64>().prop_map(|request| Message::Ping { request }),
+        any::<u64>().prop_map(|request| Message::Pong { request }),
     ]
 }
 
@@ -137,7 +160,7 @@ proptest! {
     }
 
     #[test]
-    fn random_bytes_do_no_harm(kind in 0u8..12, bytes: Vec<u8>) {
+    fn random_bytes_do_no_harm(kind in 0u8..24, bytes: Vec<u8>) {
         check_any_bytes(&bytes);
         check_any_bytes(&[&[1, kind], &bytes[..]].concat());
     }
@@ -171,12 +194,17 @@ fn counts_and_lengths_past_their_limits_are_refused() {
         encoder.finish()
     };
     let many = 1 << 40;
-    let rows: [(&str, Vec<u8>); 6] = [
+    let rows: [(&str, Vec<u8>); 11] = [
         ("folders", [frame(2, &[0]), vec![0; 64], vec![0xff; 4], vec![0x7f]].concat()),
         ("documents", frame(4, &[1, 1, many])),
         ("wants", frame(5, &[1, many])),
         ("envelopes", frame(6, &[0, many])),
         ("statements", frame(7, &[0, many])),
+        ("announced items", frame(10, &[many])),
+        ("grafted items", frame(11, &[many])),
+        ("rumours", frame(14, &[many])),
+        ("a rumour of an unknown state", [frame(14, &[1]), vec![0; 34], vec![9], vec![0; 32]].concat()),
+        ("pruned trees", frame(12, &[many])),
         ("a longer frame than the limit", vec![1; murmurate_crdt::limits::FRAME_BYTES + 1]),
     ];
     for (what, bytes) in rows {

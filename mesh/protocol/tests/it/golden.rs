@@ -7,8 +7,8 @@ use std::path::PathBuf;
 
 use murmurate_crdt::clock::{Range, VersionVector};
 use murmurate_crdt::id::{Generation, Lane, NodeId};
-use murmurate_protocol::message::{BUCKETS, DocumentVector, Message};
-use murmurate_protocol::{DocumentRanges, Fact, FolderSummary, Signer, Statement, Summary};
+use murmurate_protocol::message::{BUCKETS, DocumentVector, Message, Rumour};
+use murmurate_protocol::{DocumentRanges, Fact, FolderSummary, MemberState, Signer, Statement, Summary};
 
 use crate::common;
 
@@ -46,6 +46,12 @@ fn want() -> Message {
     Message::Want { request: 8, wants: vec![DocumentRanges { document, generation: Generation::default(), ranges }] }
 }
 
+fn rumours() -> Vec<Rumour> {
+    let (node, by, generation) = (NodeId([0x77; 32]), NodeId([0x88; 32]), 1_700_000_000_000);
+    let states = [MemberState::Alive, MemberState::Suspect, MemberState::Dead, MemberState::Left];
+    states.into_iter().map(|state| Rumour { node, generation, incarnation: 1, state, by }).collect()
+}
+
 fn messages() -> Vec<(&'static str, Message)> {
     let change = common::change(1, "web/app.toml", 1, &[]);
     let after = "web/app.toml".to_owned();
@@ -61,6 +67,16 @@ fn messages() -> Vec<(&'static str, Message)> {
         ("statements", Message::Statements { next: None, statements: vec![common::admission(1).bytes().clone()] }),
         ("want_statements", Message::WantStatements { after: [0; 32], nodes: vec![NodeId([0x77; 32])] }),
         ("leaving", Message::Leaving),
+        ("announce", Message::Announce { items: vec![[0x88; 16], [0x99; 16]] }),
+        ("graft", Message::Graft { items: vec![[0x88; 16]] }),
+        ("prune", Message::Prune { trees: vec![NodeId([0; 32]), NodeId([0x77; 32])] }),
+        ("link", Message::Link { is_wanted: true }),
+        ("rumours", Message::Rumours { rumours: rumours() }),
+        ("health", Message::Health { hash: [0xaa; 32] }),
+        ("probe", Message::Probe { request: 9, node: NodeId([0x77; 32]) }),
+        ("probed", Message::Probed { request: 9, is_reached: true }),
+        ("ping", Message::Ping { request: 300 }),
+        ("pong", Message::Pong { request: 300 }),
     ]
 }
 

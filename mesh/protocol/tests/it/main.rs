@@ -5,8 +5,11 @@
 mod codec;
 mod common;
 mod golden;
+mod health;
 mod mesh;
+mod overlay;
 mod revocation;
 mod roster;
+mod scale;
 mod scenes;
 mod sim;

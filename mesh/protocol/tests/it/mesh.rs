@@ -1,15 +1,15 @@
 //! A few hosts without delays: their frames arrive at once, their disks are immediate.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use murmurate_crdt::clock::{Dot, VersionVector};
 use murmurate_crdt::envelope::SignedEnvelope;
 use murmurate_crdt::id::{DocumentId, NodeId};
 use murmurate_protocol::message::Message;
-use murmurate_protocol::{Effect, Event};
+use murmurate_protocol::{Config, Effect, Event};
 
-use crate::common::{Node, document, node};
+use crate::common::{Node, config, document, node};
 
 /// Hosts whose frames arrive at once and whose disks are immediate.
 pub(crate) struct Mesh {
@@ -18,16 +18,28 @@ pub(crate) struct Mesh {
     /// Every frame so far: from, to, message.
     pub(crate) log: Vec<(u8, u8, Message)>,
     pub(crate) now_ms: u64,
+    /// Hosts to which nothing comes, and from which nothing goes.
+    pub(crate) deaf: BTreeSet<u8>,
     numbers: BTreeMap<NodeId, u8>,
 }
 
 impl Mesh {
     pub(crate) fn new(hosts: u8, links: &[(u8, u8)]) -> Self {
+        Self::with(hosts, links, |_| {})
+    }
+
+    pub(crate) fn with(hosts: u8, links: &[(u8, u8)], configure: impl Fn(&mut Config)) -> Self {
+        let host = |number| {
+            let mut config = config(number);
+            configure(&mut config);
+            Node::with(config, hosts)
+        };
         let mut mesh = Self {
-            hosts: (0..hosts).map(|number| Node::new(number, hosts)).collect(),
+            hosts: (0..hosts).map(host).collect(),
             stores: vec![BTreeMap::new(); hosts.into()],
             log: Vec::new(),
             now_ms: 0,
+            deaf: BTreeSet::new(),
             numbers: (0..hosts).map(|number| (node(number), number)).collect(),
         };
         for &(a, b) in links {
@@ -52,6 +64,9 @@ impl Mesh {
         match effect {
             Effect::Send { peer, frame, .. } => {
                 let to = self.numbers[&peer];
+                if self.deaf.contains(&number) || self.deaf.contains(&to) {
+                    return None;
+                }
                 self.log.push((number, to, Message::decode(&frame).unwrap().unwrap()));
                 Some((to, Event::Received { peer: node(number), frame }))
             }
@@ -83,7 +98,7 @@ impl Mesh {
                 self.tell([(to, Event::PeerDisconnected { peer: node(number) })]);
                 Some((number, Event::PeerDisconnected { peer }))
             }
-            Effect::WakeAt(_) | Effect::Stated { .. } | Effect::Superseded { .. } => None,
+            Effect::WakeAt(_) | Effect::Links { .. } | Effect::Stated { .. } | Effect::Superseded { .. } => None,
             other => panic!("host {number}: {other:?}"),
         }
     }
@@ -111,6 +126,23 @@ impl Mesh {
     pub(crate) fn has_applied(&self, number: u8, name: &str, dot: Dot) -> bool {
         let applied = self.hosts[usize::from(number)].engine.applied(&document(name));
         applied.is_some_and(|applied| applied.includes(dot))
+    }
+
+    /// Tells each host of each other what needs no link.
+    pub(crate) fn gossip(&mut self) {
+        let engines = self.hosts.iter().map(|host| &host.engine);
+        let told: Vec<_> = engines.map(|engine| (engine.generation(), engine.state_hash())).collect();
+        for (about, (generation, state_hash)) in (0..).zip(told) {
+            let heard = Event::Heard { node: node(about), generation, is_live: true, state_hash: Some(state_hash) };
+            let others: Vec<u8> = self.numbers.values().copied().filter(|&number| number != about).collect();
+            self.tell(others.into_iter().map(|number| (number, heard.clone())));
+        }
+    }
+
+    /// Whether each host knows those that it has a link with to be in step.
+    pub(crate) fn converged_among_linked(&self) -> bool {
+        let now = Duration::from_millis(self.now_ms);
+        self.hosts.iter().all(|host| host.engine.members(now).iter().all(|member| !member.connected || member.in_step))
     }
 
     pub(crate) fn converged(&self) -> bool {

@@ -209,6 +209,7 @@ fn a_new_host_gets_the_whole_history_and_nothing_that_the_thief_wrote_since() {
         assert!(!mesh.has_applied(number, APP, dot(1, 2)), "host {number}");
     }
     mesh.advance(12_000);
+    mesh.gossip();
     assert!([0, 2, 3].iter().all(|&number| mesh.hosts[number].engine.converged(Duration::from_millis(mesh.now_ms))));
 }
 

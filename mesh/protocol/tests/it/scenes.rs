@@ -222,9 +222,9 @@ fn a_frame_that_cant_be_read_ends_the_connection_and_a_bad_envelope_doesnt() {
 fn a_peer_without_a_common_version_is_sent_away() {
     let mut host = Node::new(0, 2);
     connect(&mut host, 1);
-    let hello = Message::Hello { lowest: 2, highest: 3, summary: Default::default() };
+    let hello = Message::Hello { lowest: 3, highest: 4, summary: Default::default() };
     let effects = host.handle(1, received(1, &hello));
-    assert!(matches!(troubles(&effects)[..], [Trouble::Incompatible { lowest: 2, highest: 3, .. }]));
+    assert!(matches!(troubles(&effects)[..], [Trouble::Incompatible { lowest: 3, highest: 4, .. }]));
     assert!(effects.iter().any(|effect| matches!(effect, Effect::Disconnect { .. })));
 }
 

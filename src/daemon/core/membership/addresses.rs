@@ -84,18 +84,20 @@ impl Core {
         }
     }
 
-    /// The members where they say that they are, and the hosts that the settings name.
+    /// The members that the engine wants links with, where they say that they are; and the hosts that the settings name and
+    /// that aren't known to be members.
     pub(super) fn peers_to_dial(&self) -> Vec<Peer> {
         let roster = self.engine.roster();
-        let others = roster.members().filter(|node| *node != self.identity.node && !roster.has_left(*node));
+        let others = self.engine.links().iter().filter(|node| !roster.is_revoked(**node) && !roster.has_left(**node));
         let mut peers: Vec<Peer> = others
-            .map(|node| Peer {
+            .map(|&node| Peer {
                 node: Some(node),
                 addresses: roster.addresses(node).iter().filter_map(|text| text.parse().ok()).collect(),
             })
             .filter(|peer| !peer.addresses.is_empty())
             .collect();
-        let known: BTreeSet<String> = peers.iter().flat_map(|peer| &peer.addresses).map(ToString::to_string).collect();
+        let members = roster.members().filter(|node| !roster.has_left(*node));
+        let known: BTreeSet<&String> = members.flat_map(|node| roster.addresses(node)).collect();
         let own: BTreeSet<String> = roster.addresses(self.identity.node).iter().cloned().collect();
         let named = self.membership.standing.peers.iter().filter(|address| {
             let text = address.to_string();

@@ -6,7 +6,8 @@ use super::world::{Happening, World};
 impl World {
     /// One random fault.
     pub(super) fn fault(&mut self) {
-        match self.below(5) {
+        let kind = if self.scenario.all_stay { 4 } else { self.below(5) };
+        match kind {
             0 => {
                 let host = self.any_host();
                 self.crash(host);

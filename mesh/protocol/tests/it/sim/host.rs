@@ -77,6 +77,7 @@ impl Host {
         }
         let mut config = common::config(self.number);
         config.waiting_bytes_per_peer = scenario.waiting_bytes;
+        config.generation = self.life;
         config.waiting_bytes = 2 * scenario.waiting_bytes;
         self.engine = Some(Engine::new(config, now));
         self.wake_at = None;

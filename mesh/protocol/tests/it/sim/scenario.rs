@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use murmurate_protocol::overlay::FULL_MESH;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
@@ -44,6 +45,8 @@ pub(crate) struct Scenario {
     /// What issuers and the hosts themselves state meanwhile.
     pub(crate) statements: u32,
     pub(crate) theft: Option<Theft>,
+    /// All hosts stay up and can reach each other; connections break and frames are lost, nothing else.
+    pub(crate) all_stay: bool,
 }
 
 impl Scenario {
@@ -55,7 +58,9 @@ impl Scenario {
         let most_documents = if below(4) == 0 { 40 } else { 4 };
         let chords = if below(3) == 0 { below(3) } else { 100 };
         let links = (0..hosts).flat_map(|a| (a + 1..hosts).map(move |b| (a, b)));
-        let links = links.filter(|&(a, b)| b == a + 1 || (a, b) == (0, hosts - 1) || below(20) < chords).collect();
+        let all = usize::from(hosts) > FULL_MESH;
+        let links =
+            links.filter(|&(a, b)| all || b == a + 1 || (a, b) == (0, hosts - 1) || below(20) < chords).collect();
         Self {
             seed,
             hosts,
@@ -72,6 +77,7 @@ impl Scenario {
             waiting_bytes: if below(4) == 0 { 100_000 } else { 32 << 20 },
             statements: u32::try_from(below(20)).unwrap(),
             theft: None,
+            all_stay: false,
         }
     }
 
@@ -92,6 +98,27 @@ impl Scenario {
             late_ms: if late == thief { 0 } else { below(scenario.stormy_ms) },
         };
         Self { theft: Some(theft), ..scenario }
+    }
+
+    /// The same without crashes and cuts: three of ten frames are lost, one comes twice, and two connections break each
+    /// second. On slower lines than 40 ms a suspect's answer may take longer than it is waited for.
+    pub(crate) fn lossy(seed: u64) -> Self {
+        let scenario = Self::of(seed);
+        let links = (0..scenario.hosts).flat_map(|a| (a + 1..scenario.hosts).map(move |b| (a, b))).collect();
+        Self {
+            harsh: true,
+            all_stay: true,
+            faults: 40,
+            stormy_ms: 20_000,
+            links,
+            delay_ms: scenario.delay_ms.min(40),
+            ..scenario
+        }
+    }
+
+    /// Whether the mesh is so large that hosts choose whom they dial. Else all links that can be are dialled.
+    pub(crate) fn hosts_choose_links(&self) -> bool {
+        usize::from(self.hosts) > FULL_MESH
     }
 
     /// Whether the host's key was stolen.

@@ -91,7 +91,8 @@ impl World {
 
     /// Closes a connection at once on this side.
     pub(super) fn disconnect(&mut self, host: u8, peer: u8) -> Option<Event> {
-        assert!(self.scenario.is_thief(peer), "host {host} sends {peer} away");
+        let may_go = self.scenario.is_thief(peer) || self.scenario.hosts_choose_links();
+        assert!(may_go, "host {host} sends {peer} away");
         let connection = self.network.alive(host, peer)?;
         connection.alive_at.remove(&host);
         let (connection, is_gone) = (connection.number, connection.alive_at.is_empty());

@@ -1,6 +1,6 @@
 //! The world: virtual time, what happens when, and the carrying out of effects.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -51,6 +51,8 @@ pub(super) enum Happening {
     Partition,
     Render,
     Fault,
+    /// Another gossip, which needs no links, tells every host of every other.
+    Gossip,
     TryConnect {
         a: u8,
         b: u8,
@@ -83,6 +85,9 @@ pub(crate) struct Written {
     pub(crate) acknowledged: bool,
 }
 
+/// Between two rounds of gossip.
+const GOSSIP_EVERY: Duration = Duration::from_secs(1);
+
 /// The simulated world.
 #[derive(Debug)]
 pub(crate) struct World {
@@ -90,6 +95,8 @@ pub(crate) struct World {
     pub(crate) now: Duration,
     pub(crate) hosts: Vec<Host>,
     pub(crate) network: Network,
+    /// Whom each host dials, in worlds where hosts choose.
+    pub(crate) wanted: BTreeSet<(u8, u8)>,
     pub(crate) history: BTreeMap<(DocumentId, Dot), Written>,
     pub(crate) sequences: sequences::Used,
     pub(crate) revocation: revocation::Watch,
@@ -112,6 +119,7 @@ impl World {
             now: Duration::ZERO,
             hosts: (0..scenario.hosts).map(|number| Host::new(number, &scenario)).collect(),
             network: Network::default(),
+            wanted: BTreeSet::new(),
             history: BTreeMap::new(),
             sequences: sequences::Used::default(),
             revocation: revocation::Watch::default(),
@@ -134,9 +142,11 @@ impl World {
             self.plan(ms(late.map_or(0, |theft| theft.late_ms)), Happening::Restart { host });
         }
         self.plan_statements();
-        for (a, b) in self.scenario.links.clone() {
-            let at = self.below(500);
-            self.plan(ms(at), Happening::TryConnect { a, b });
+        if !self.scenario.hosts_choose_links() {
+            for (a, b) in self.scenario.links.clone() {
+                let at = self.below(500);
+                self.plan(ms(at), Happening::TryConnect { a, b });
+            }
         }
         for _ in 0..self.scenario.writes {
             let at = self.below(self.scenario.stormy_ms);
@@ -151,6 +161,7 @@ impl World {
             let at = self.below(self.scenario.stormy_ms);
             self.plan(ms(at), Happening::Fault);
         }
+        self.plan(ms(500), Happening::Gossip);
         self.plan(ms(self.scenario.stormy_ms), Happening::Heal);
     }
 
@@ -215,12 +226,27 @@ impl World {
                 self.host(host).render(&document);
             }
             Happening::Fault => self.fault(),
+            Happening::Gossip => self.gossip(),
             Happening::TryConnect { a, b } => self.try_connect(a, b),
             Happening::NoticeDown { host, peer, connection } => self.notice_down(host, peer, connection),
             Happening::Restart { host } => self.restart(host),
             Happening::Unblock { pairs } => self.unblock(&pairs),
             Happening::Heal => self.heal(),
         }
+    }
+
+    fn gossip(&mut self) {
+        let up = self.hosts.iter().filter_map(|host| Some((host, host.engine.as_ref()?)));
+        let told: Vec<_> = up.map(|(host, engine)| (host.number, engine.generation(), engine.state_hash())).collect();
+        for &(host, ..) in &told {
+            for &(peer, generation, state_hash) in told.iter().filter(|(peer, ..)| *peer != host) {
+                if !self.network.is_blocked(host, peer) {
+                    let (node, state_hash) = (common::node(peer), Some(state_hash));
+                    self.tell(host, Event::Heard { node, generation, is_live: true, state_hash });
+                }
+            }
+        }
+        self.plan(self.now + GOSSIP_EVERY, Happening::Gossip);
     }
 
     fn any_document(&mut self) -> DocumentId {
@@ -333,6 +359,7 @@ impl World {
                 self.host(number).wake_at = Some(at.max(self.now));
                 self.plan(at, Happening::Tick { host: number, life });
             }
+            Effect::Links { peers } => self.choose_links(number, &peers),
             Effect::Trouble(Trouble::WaitingFull { .. }) => {}
             effect @ (Effect::Equivocation { .. } | Effect::Trouble(_)) => {
                 panic!("host {number} at {:?}: {effect:?}", self.now);
@@ -404,9 +431,34 @@ impl World {
         }
     }
 
+    /// A host says whom it dials. In worlds with few hosts the scenario says which links there are.
+    fn choose_links(&mut self, host: u8, peers: &BTreeSet<NodeId>) {
+        if !self.scenario.hosts_choose_links() {
+            return;
+        }
+        let before: Vec<_> = self.wanted.range((host, 0)..=(host, u8::MAX)).copied().collect();
+        self.wanted.retain(|pair| !before.contains(pair));
+        let peers: Vec<u8> = peers.iter().map(|peer| self.numbers[peer]).collect();
+        for peer in peers {
+            self.wanted.insert((host, peer));
+            if !before.contains(&(host, peer)) {
+                self.plan_in(0, 100, Happening::TryConnect { a: host, b: peer });
+            }
+        }
+    }
+
+    /// Whether somebody dials.
+    fn is_wanted(&self, a: u8, b: u8) -> bool {
+        let dials = |from, to| self.hosts[usize::from(from)].engine.is_some() && self.wanted.contains(&(from, to));
+        dials(a, b) || dials(b, a)
+    }
+
     fn try_connect(&mut self, a: u8, b: u8) {
         let both_up = self.host(a).engine.is_some() && self.host(b).engine.is_some();
         let is_gone = !self.network.connections.contains_key(&pair(a, b));
+        if self.scenario.hosts_choose_links() && (!is_gone || !self.is_wanted(a, b)) {
+            return;
+        }
         if !is_gone || !both_up || self.network.is_blocked(a, b) {
             return self.plan_in(100, 1_000, Happening::TryConnect { a, b });
         }

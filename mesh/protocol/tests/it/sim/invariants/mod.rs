@@ -4,6 +4,8 @@ pub(crate) mod bounds;
 pub(crate) mod causality;
 pub(crate) mod convergence;
 pub(crate) mod durability;
+pub(crate) mod health;
+pub(crate) mod no_false_death;
 pub(crate) mod nothing_lost;
 pub(crate) mod progress;
 pub(crate) mod revocation;

@@ -1,0 +1,80 @@
+//! Self-doubt: a host whose own loop lags takes its own haste for others' death. So it gives them more time, and after a
+//! standstill suspects nobody until its links had time to come back. After Lifeguard's local health multiplier (section IV.A).
+
+use std::time::Duration;
+
+/// A tick that comes later than this tells that the host is overloaded or was stopped; timers are good to some ms.
+const LATE: Duration = Duration::from_millis(500);
+/// A tick that comes later than this tells that it stood still, while its peers' answers went unheard.
+const STANDSTILL: Duration = Duration::from_secs(2);
+/// After a standstill nobody is suspected for so long: connections that went meanwhile are back by then.
+const REST: Duration = Duration::from_secs(3);
+/// The highest level: four times as much time as usual. Lifeguard goes to eight, from a timeout five times as short.
+const LEVELS: u32 = 3;
+/// Without further trouble, one level less after this time.
+const DECAY: Duration = Duration::from_secs(10);
+
+/// How far this host trusts itself.
+#[derive(Debug, Default)]
+pub(crate) struct Doubt {
+    level: u32,
+    since: Duration,
+    rest_until: Option<Duration>,
+}
+
+impl Doubt {
+    /// A tick came `late`.
+    pub(crate) fn note(&mut self, now: Duration, late: Duration) {
+        if late > LATE {
+            self.raise(now);
+        }
+        if late > STANDSTILL {
+            self.rest_until = Some(now + REST);
+        }
+    }
+
+    /// Something tells that this host is worse than others: it lags, or was suspected itself.
+    pub(crate) fn raise(&mut self, now: Duration) {
+        self.level = (self.level_at(now) + 1).min(LEVELS);
+        self.since = now;
+    }
+
+    fn level_at(&self, now: Duration) -> u32 {
+        let passed = now.saturating_sub(self.since).as_millis() / DECAY.as_millis();
+        self.level.saturating_sub(u32::try_from(passed).unwrap_or(u32::MAX))
+    }
+
+    /// By what timeouts about others are multiplied.
+    pub(crate) fn multiplier(&self, now: Duration) -> u32 {
+        1 + self.level_at(now)
+    }
+
+    /// Until when nobody is to be suspected.
+    pub(crate) fn rest_until(&self) -> Option<Duration> {
+        self.rest_until
+    }
+
+    /// Whether nobody is to be suspected just now.
+    pub(crate) fn is_resting(&self, now: Duration) -> bool {
+        self.rest_until.is_some_and(|until| now < until)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lagging_makes_patient_and_passes() {
+        let (ms, mut doubt) = (Duration::from_millis, Doubt::default());
+        doubt.note(ms(0), ms(500));
+        assert_eq!(doubt.multiplier(ms(0)), 1);
+        (1..6).for_each(|time| doubt.note(ms(time), ms(501)));
+        assert_eq!(doubt.multiplier(ms(5)), 4);
+        assert!(!doubt.is_resting(ms(5)));
+        assert_eq!(doubt.multiplier(ms(10_005)), 3);
+        assert_eq!(doubt.multiplier(ms(90_000)), 1);
+        doubt.note(ms(100_000), ms(60_000));
+        assert!(doubt.is_resting(ms(102_999)) && !doubt.is_resting(ms(103_000)));
+    }
+}

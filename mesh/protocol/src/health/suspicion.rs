@@ -1,0 +1,36 @@
+//! How long a member is only suspected: Lifeguard's shrinking timeout (Dadgar, Phillips, Currey, "Lifeguard: SWIM-ing with
+//! Situational Awareness", 2018, section IV.B). The more hosts suspect it for themselves, the sooner it is dead.
+
+use std::time::Duration;
+
+/// Hosts besides the first that make a suspicion as sure as it gets; Lifeguard's K.
+pub const CONFIRMATIONS: usize = 3;
+/// With all confirmations a suspect has this long to refute: on a LAN a rumour crosses 10,000 hosts in 10 hops, and back,
+/// even when datagrams on the way are lost. In a mesh whose lines take longer than some 100 ms one way, hosts whose
+/// connections with four others break at once may be taken for dead for a moment.
+pub const SUSPECT_LEAST: Duration = Duration::from_millis(700);
+/// Without any. One host's word may be due to its own troubles.
+pub const SUSPECT_MOST: Duration = Duration::from_secs(5);
+
+/// ln(1 + confirmations) / ln(1 + [`CONFIRMATIONS`]), in thousandths: by how much of the way from the most to the least the
+/// confirmations bring it. In a mesh of two to four there aren't as many, and the time stays longer: there one broken switch
+/// parts a host from all others.
+const SHRUNK: [u32; CONFIRMATIONS + 1] = [0, 500, 792, 1_000];
+
+/// How long a member is suspected once `confirmations` hosts besides the first suspect it.
+#[must_use]
+pub fn suspect_for(confirmations: usize) -> Duration {
+    let thousandths = SHRUNK.get(confirmations).copied().unwrap_or(1_000);
+    SUSPECT_MOST - (SUSPECT_MOST - SUSPECT_LEAST) * thousandths / 1_000
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_shrinks_with_each_confirmation() {
+        let times: Vec<u128> = (0..5).map(|count| suspect_for(count).as_millis()).collect();
+        assert_eq!(times, [5_000, 2_850, 1_594, 700, 700]);
+    }
+}
