@@ -15,6 +15,7 @@ use crate::id::{ActorId, ChangeHash, Lane, Writer};
 use crate::identity::{self, Origin};
 use crate::key::{self, Found, Lookup, Step};
 use crate::limits;
+use crate::overlay::OverlayEdit;
 use crate::path::{Path, Segment};
 use crate::register::{Cell, EpochId, Part, Register, RenamedFrom};
 use crate::render::{self, Rendered};
@@ -231,6 +232,42 @@ impl Document {
         cells
     }
 
+    /// Writes what an overlay is to hold, made of its content at `base`. `None` if it differs in nothing. `lane` is the
+    /// preferred one: [`Lane::FILE`] for an edit of the file that shows it, [`Lane::API`] for the API.
+    ///
+    /// # Errors
+    /// [`EditError::TooLarge`] past a limit, [`EditError::NoPlace`] for what can't be kept key by key.
+    pub fn take_overlay(
+        &mut self,
+        base: &Rendered,
+        edit: &OverlayEdit,
+        lane: Lane,
+        editor: &Editor,
+    ) -> Result<Option<Written>, EditError> {
+        limit("the overlay", edit.bytes.len(), limits::FILE_BYTES)?;
+        let tree = codec::parse(edit.format, &edit.bytes).map_err(|error| EditError::NoPlace(error.to_string()))?;
+        if !is_sound(&tree, &edit.bytes) {
+            return Err(EditError::NoPlace("it can't be kept key by key".into()));
+        }
+        let (writer, heads) = self.writer_and_heads(editor, lane, base.heads.clone());
+        let dot = self.next_dot(writer);
+        let file = File { base, bytes: &edit.bytes, executable: false, renamed_from: None, dot };
+        let is_present = base.file().is_some_and(|file| file.bytes == edit.bytes && file.format() == edit.format);
+        let mut cells = if is_present { Vec::new() } else { self.file_cells(&file, tree, Epoch::Present) };
+        let opened = cells.iter().find_map(|(_, cell)| match cell {
+            Cell::Epoch(epoch, _) => Some(epoch.clone()),
+            _ => None,
+        });
+        let epoch = opened.or_else(|| base.content.as_ref().map(|content| content.epoch.clone()));
+        let epoch = epoch.unwrap_or_else(|| EpochId::first(edit.format));
+        let hidden = edit.hide.iter().map(|path| (path, true)).chain(edit.show.iter().map(|path| (path, false)));
+        cells.extend(hidden.map(|(path, hidden)| {
+            let register = Register::Fragment { epoch: epoch.clone(), path: path.clone(), part: Part::Hidden };
+            (register, Cell::Flag(hidden))
+        }));
+        self.write_fitting(&heads, stamp(writer, editor), &cells)
+    }
+
     /// Deletes the file that stands at `base`. `None` if there is none.
     ///
     /// # Errors
@@ -241,7 +278,9 @@ impl Document {
         }
         // Where an edit outlived a deletion, putting the same tombstone again would write nothing.
         let again = (!self.state().life.0.is_empty()).then_some((Register::Life, Cell::Flag(true)));
-        let cells: Vec<_> = again.into_iter().chain([(Register::Life, Cell::Tombstone { container: false })]).collect();
+        let mut cells: Vec<_> =
+            again.into_iter().chain([(Register::Life, Cell::Tombstone { container: false })]).collect();
+        cells.extend(base.file().map(hides_nothing).into_iter().flatten());
         self.commit(&base.heads, lane, editor, &cells)
     }
 
@@ -497,6 +536,13 @@ impl Document {
     }
 }
 
+/// What makes an overlay take nothing away from its file any more.
+fn hides_nothing(overlay: &crate::render::Content) -> Vec<(Register, Cell)> {
+    let register =
+        |path: &Path| Register::Fragment { epoch: overlay.epoch.clone(), path: path.clone(), part: Part::Hidden };
+    overlay.hides.iter().map(|path| (register(path), Cell::Flag(false))).collect()
+}
+
 /// What choosing a value within a file writes.
 fn chosen_cells(choice: &Choice, state: &State, rendered: &Rendered) -> Vec<(Register, Cell)> {
     match choice {
@@ -620,7 +666,7 @@ pub fn preview(
 
 /// Cuts a file into fragments, in the format that its path and content ask for (MERGE rule 12). `before` is the format
 /// it had.
-fn cut(path: &str, bytes: &[u8], before: Option<Format>) -> Result<Tree, EditError> {
+pub(crate) fn cut(path: &str, bytes: &[u8], before: Option<Format>) -> Result<Tree, EditError> {
     limit("the file", bytes.len(), limits::FILE_BYTES)?;
     let format = codec::detect_again(path, bytes, before);
     match codec::parse(format, bytes) {
@@ -674,7 +720,7 @@ fn check_in_place(tree: &Tree, register: &Register, literal: &str) -> Result<(),
 }
 
 /// The literal that a put writes (MERGE rule 16).
-fn literal(format: Format, text: &str, put_type: PutType, old: Option<&Value>) -> Result<String, EditError> {
+pub(crate) fn literal(format: Format, text: &str, put_type: PutType, old: Option<&Value>) -> Result<String, EditError> {
     let codec = codec::of(format);
     let as_string = || {
         let value = Value::String(text.into());

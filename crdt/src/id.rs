@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+use crate::key::percent_encoded;
 use crate::limits;
+use crate::overlay::Overlay;
 use crate::wire::{DecodeError, Decoder, Encoder};
 
 /// Writes the first `shown` bytes of an id in hexadecimal.
@@ -167,9 +169,14 @@ impl fmt::Display for Writer {
     }
 }
 
-/// The name of a document in the mesh: `folder/path`, with `/` between the parts.
+/// What stands between a file's name and an overlay's in a document's name. No file's name has an empty part.
+const OVERLAY: &str = "//";
+
+/// The name of a document in the mesh: `folder/path`, with `/` between the parts, or `folder/path//host=NAME` for an
+/// overlay of that file (also `//role=NAME`), which itself is no file.
 ///
-/// Parts are NFC UTF-8 (the shell normalises), never empty, `.` or `..`, and hold no NUL or backslash.
+/// Parts are NFC UTF-8 (the shell normalises), never empty, `.` or `..`, and hold no NUL or backslash. It is shown as it
+/// is addressed: `folder/path?host=NAME`, with `%`, `#` and `?` in the parts percent-encoded.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DocumentId(Arc<str>);
 
@@ -177,26 +184,64 @@ impl DocumentId {
     /// The document with this name.
     ///
     /// # Errors
-    /// When a part is empty, `.`, `..` or holds a NUL, the folder or the path is missing, or the name passes
-    /// [`limits::PATH_BYTES`].
+    /// When a part is empty, `.`, `..` or holds a NUL, the folder or the path is missing, the overlay isn't one, or the
+    /// name passes [`limits::PATH_BYTES`].
     pub fn new(name: &str) -> Result<Self, DecodeError> {
         let invalid = |why| Err(DecodeError::Invalid { what: "document id", why });
         if name.len() > limits::PATH_BYTES {
             return invalid("longer than the limit");
         }
-        if !name.contains('/') {
+        let file = match name.split_once(OVERLAY) {
+            Some((file, overlay)) => {
+                overlay.parse::<Overlay>()?;
+                file
+            }
+            None => name,
+        };
+        if !file.contains('/') {
             return invalid("a document is `folder/path`");
         }
-        if name.chars().any(char::is_control) || name.contains('\\') {
+        if file.chars().any(char::is_control) || file.contains('\\') {
             return invalid("control characters and backslashes aren't allowed");
         }
-        if name.split('/').any(|part| matches!(part, "" | "." | "..")) {
+        if file.split('/').any(|part| matches!(part, "" | "." | "..")) {
             return invalid("empty parts, `.` and `..` aren't allowed");
         }
         Ok(Self(name.into()))
     }
 
-    /// The whole name.
+    /// The document of a file's overlay; `self` may be another overlay of it.
+    ///
+    /// # Errors
+    /// When the name passes [`limits::PATH_BYTES`].
+    pub fn with_overlay(&self, overlay: &Overlay) -> Result<Self, DecodeError> {
+        Self::new(&format!("{}{OVERLAY}{overlay}", self.file()))
+    }
+
+    /// Which overlay of a file it is; `None` for a file.
+    #[must_use]
+    pub fn overlay(&self) -> Option<Overlay> {
+        self.0.split_once(OVERLAY).and_then(|(_, overlay)| overlay.parse().ok())
+    }
+
+    /// Whether it is an overlay, and no file.
+    #[must_use]
+    pub fn is_overlay(&self) -> bool {
+        self.0.contains(OVERLAY)
+    }
+
+    /// The document of the file: itself, unless it is an overlay.
+    #[must_use]
+    pub fn base(&self) -> Self {
+        if self.is_overlay() { Self(self.file().into()) } else { self.clone() }
+    }
+
+    /// The file's name in the mesh.
+    fn file(&self) -> &str {
+        self.0.split_once(OVERLAY).map_or(&self.0, |(file, _)| file)
+    }
+
+    /// The whole name, as it is signed, sent and stored.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -208,16 +253,17 @@ impl DocumentId {
         self.0.split_once('/').map_or("", |(folder, _)| folder)
     }
 
-    /// The path below the folder.
+    /// The file's path below the folder.
     #[must_use]
     pub fn path(&self) -> &str {
-        self.0.split_once('/').map_or("", |(_, path)| path)
+        self.file().split_once('/').map_or("", |(_, path)| path)
     }
 }
 
 impl fmt::Display for DocumentId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&percent_encoded(self.file()))?;
+        self.overlay().map_or(Ok(()), |overlay| write!(f, "?{overlay}"))
     }
 }
 
@@ -243,6 +289,27 @@ mod tests {
         assert!(DocumentId::new(&format!("a/{}", "x".repeat(limits::PATH_BYTES))).is_err());
         let id = DocumentId::new("web/conf.d/app.toml").unwrap();
         assert_eq!((id.folder(), id.path()), ("web", "conf.d/app.toml"));
+    }
+
+    #[test]
+    fn overlays_are_documents_beside_their_file_and_clash_with_no_files_name() {
+        let file = DocumentId::new("web/a.d/app.toml").unwrap();
+        for text in ["host=web-1", "role=db.eu"] {
+            let overlay: Overlay = text.parse().unwrap();
+            let id = file.with_overlay(&overlay).unwrap();
+            assert_eq!(DocumentId::new(id.as_str()), Ok(id.clone()));
+            assert_eq!((id.overlay(), id.base(), id.is_overlay()), (Some(overlay.clone()), file.clone(), true));
+            assert_eq!((id.folder(), id.path()), ("web", "a.d/app.toml"));
+            assert_eq!(id.to_string(), format!("web/a.d/app.toml?{text}"));
+            assert_eq!(id.with_overlay(&overlay), Ok(id));
+        }
+        let like = DocumentId::new("web/app.toml?host=web-1").unwrap();
+        assert_eq!((like.overlay(), like.is_overlay(), &*like.to_string()), (None, false, "web/app.toml%3Fhost=web-1"));
+        for name in
+            ["web//host=a", "web/a//", "web/a//host=", "web/a//tag=b", "web/a//host=b/c", "web/a//host=b//host=c"]
+        {
+            assert!(DocumentId::new(name).is_err(), "{name:?}");
+        }
     }
 
     #[test]

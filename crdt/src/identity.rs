@@ -17,7 +17,7 @@ use crate::tree::{Content, Format, Node, Tree};
 use crate::value::Value;
 
 /// Fields that name an item, in the order in which they are tried.
-const IDENTITY_FIELDS: [&str; 3] = ["name", "id", "key"];
+pub(crate) const IDENTITY_FIELDS: [&str; 3] = ["name", "id", "key"];
 /// The longest text of an identity field that becomes an id; longer ones aren't names.
 const IDENTITY_BYTES: usize = 64;
 /// Two lines are one, edited, if they share at least this part of the longer one at both ends.
@@ -130,7 +130,8 @@ fn member(node: &Node, id: &str, format: Format) -> Member {
     }
 }
 
-fn name(node: &Node, format: Format) -> Option<String> {
+/// What names an item: `field=value` of the first identity field.
+pub(crate) fn name(node: &Node, format: Format) -> Option<String> {
     IDENTITY_FIELDS.iter().find_map(|field| {
         let path = node.path.key(field);
         let Content::Scalar(text) = &node.children.iter().find(|child| child.path == path)?.content else {

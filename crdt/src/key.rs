@@ -1,13 +1,15 @@
 //! How people name documents and keys: `web/app.toml#servers[name=a].port`.
 //!
 //! Keys are bare (letters, digits, `_` and `-`) or quoted as TOML's basic strings. `[0]` is the item at an index,
-//! `[name=a]` the item with that field. In a document's name `#`, `?` and `%` are percent-encoded.
+//! `[name=a]` the item with that field. In a document's name `#`, `?` and `%` are percent-encoded; behind a `?` stands which
+//! overlay of the file is meant: `web/app.toml?host=web-1#server.port`.
 
 use std::fmt;
 
 use crate::codec::{self, joined, subsection};
 use crate::id::DocumentId;
 use crate::limits;
+use crate::overlay::Overlay;
 use crate::path::{Path, Segment};
 use crate::tree::{Content, Format, Node, Tree};
 
@@ -50,8 +52,7 @@ impl std::str::FromStr for Address {
     fn from_str(address: &str) -> Result<Self, AddressError> {
         let failed = |why: String| AddressError { address: address.into(), why };
         let (name, key) = address.split_once('#').map_or((address, None), |(name, key)| (name, Some(key)));
-        let name = percent_decoded(name).map_err(|why| failed(why.into()))?;
-        let document = DocumentId::new(&name).map_err(|error| failed(error.to_string()))?;
+        let document = parse_document(name).map_err(failed)?;
         let key = key.map_or(Ok(Vec::new()), parse_key).map_err(failed)?;
         Ok(Self { document, key })
     }
@@ -59,7 +60,7 @@ impl std::str::FromStr for Address {
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&percent_encoded(self.document.as_str()))?;
+        write!(f, "{}", self.document)?;
         if self.key.is_empty() {
             return Ok(());
         }
@@ -73,10 +74,22 @@ pub fn percent_encoded(name: &str) -> String {
     name.replace('%', "%25").replace('#', "%23").replace('?', "%3F")
 }
 
-fn percent_decoded(name: &str) -> Result<String, &'static str> {
-    if name.contains('?') {
-        return Err("`?` must be written as %3F");
+/// Reads what stands before the `#`.
+fn parse_document(text: &str) -> Result<DocumentId, String> {
+    let (name, overlay) = text.split_once('?').map_or((text, None), |(name, overlay)| (name, Some(overlay)));
+    let name = percent_decoded(name)?;
+    // What separates them inside is no part of a file's name, however it is written.
+    if name.contains("//") {
+        return Err("empty parts aren't allowed".into());
     }
+    let document = DocumentId::new(&name).map_err(|error| error.to_string())?;
+    let Some(overlay) = overlay else { return Ok(document) };
+    let overlay = overlay.parse::<Overlay>();
+    let overlay = overlay.map_err(|error| format!("{error} (a `?` in a file's name is written %3F)"))?;
+    document.with_overlay(&overlay).map_err(|error| error.to_string())
+}
+
+fn percent_decoded(name: &str) -> Result<String, &'static str> {
     let mut bytes = Vec::with_capacity(name.len());
     let mut rest = name.as_bytes();
     while let Some((&byte, tail)) = rest.split_first() {
@@ -416,13 +429,27 @@ mod tests {
         let odd: Address = "web/a%23b%3F%25.toml".parse().unwrap();
         assert_eq!(odd.document.as_str(), "web/a#b?%.toml");
         assert_eq!(odd.to_string(), "web/a%23b%3F%25.toml");
+        let overlay: Address = "web/a%3F.toml?role=db#port".parse().unwrap();
+        assert_eq!((overlay.document.path(), overlay.document.is_overlay()), ("a?.toml", true));
+        assert_eq!(overlay.to_string(), "web/a%3F.toml?role=db#port");
     }
 
     #[test]
     fn wrong_addresses_say_what_is_wrong() {
-        for address in
-            ["x", "a/b#", "a/b#.c", "a/b#c..d", "a/b#c[", "a/b#c[1", "a/b#\"c", "a/../b#c", "a/b%zz", "a/b?c"]
-        {
+        for address in [
+            "x",
+            "a/b#",
+            "a/b#.c",
+            "a/b#c..d",
+            "a/b#c[",
+            "a/b#c[1",
+            "a/b#\"c",
+            "a/../b#c",
+            "a/b%zz",
+            "a/b?c",
+            "a/b?host=",
+            "a/b//host=c",
+        ] {
             assert!(address.parse::<Address>().is_err(), "{address}");
         }
     }

@@ -24,6 +24,7 @@ pub mod id;
 mod identity;
 pub mod key;
 pub mod limits;
+pub mod overlay;
 pub mod path;
 pub mod position;
 pub mod register;

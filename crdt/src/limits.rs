@@ -3,8 +3,10 @@
 //! They are checked at the author, before anything is acknowledged, and again at every receiver, before anything is
 //! applied. Raising one needs a new mesh level.
 
-/// A file. Config is small; at 4 MiB a file is data.
-pub const FILE_BYTES: usize = 4 << 20;
+/// A file. What is larger is data that other tools carry, and would not fit into one change with room to spare.
+pub const FILE_BYTES: usize = 8 << 20;
+/// A file that is merged key by key, or line by line. Config is small; past this a file is one value.
+pub const MERGED_FILE_BYTES: usize = 4 << 20;
 /// One value, with the text it is written as.
 pub const VALUE_BYTES: usize = 1 << 20;
 /// Keys (or lines) of one file: what merges within a few milliseconds.

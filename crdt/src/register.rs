@@ -66,6 +66,8 @@ pub enum Part {
     Crlf,
     /// Of the root only: whether the last line ends with a line end.
     FinalNewline,
+    /// Of overlays only: whether the overlay takes away what the file has there.
+    Hidden,
 }
 
 impl Part {
@@ -77,6 +79,7 @@ impl Part {
             Self::ByteOrderMark => 'b',
             Self::Crlf => 'r',
             Self::FinalNewline => 'n',
+            Self::Hidden => 'h',
         }
     }
 }
@@ -135,6 +138,7 @@ impl Register {
             'b' => Part::ByteOrderMark,
             'r' => Part::Crlf,
             'n' => Part::FinalNewline,
+            'h' => Part::Hidden,
             _ => return None,
         };
         let path = Path::decode(characters.as_str())?;
@@ -189,7 +193,7 @@ pub enum Cell {
     Decor(Decor),
     /// Which content the file shows, and how it is cut.
     Epoch(EpochId, Format),
-    /// A file that is there, its execute bit, or one of the flags of its style.
+    /// A file that is there, its execute bit, one of the flags of its style, or what an overlay takes away.
     Flag(bool),
     /// Where the file was before it was renamed.
     RenamedFrom(RenamedFrom),
@@ -322,7 +326,7 @@ fn decode_decor(decoder: &mut Decoder<'_>) -> Result<Decor, DecodeError> {
         if bits & (1 << index) == 0 {
             return Ok(String::new());
         }
-        decoder.text(crate::limits::FILE_BYTES, "decor").map(String::from)
+        decoder.text(crate::limits::MERGED_FILE_BYTES, "decor").map(String::from)
     };
     Ok(Decor {
         lead: part(0)?,
@@ -429,7 +433,7 @@ mod tests {
         fn registers_are_read_back_from_their_names(key: String, item: String) {
             let path = Path(vec![Segment::Key(key), Segment::Item(item)]);
             let [content, placement, decor] = [Part::Content, Part::Placement, Part::Decor];
-            for part in [content, placement, decor, Part::ByteOrderMark, Part::Crlf, Part::FinalNewline] {
+            for part in [content, placement, decor, Part::ByteOrderMark, Part::Crlf, Part::FinalNewline, Part::Hidden] {
                 let epoch = EpochId::replacing(Format::Text, &[], b"x");
                 let register = Register::Fragment { epoch, path: path.clone(), part };
                 prop_assert_eq!(Register::from_name(&register.name()), Some(register.clone()));

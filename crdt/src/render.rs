@@ -37,6 +37,8 @@ pub struct Content {
     pub hash: [u8; 32],
     /// Whether the file is executable.
     pub executable: bool,
+    /// What an overlay takes away from its file, by the file's paths.
+    pub hides: BTreeSet<Path>,
     /// What lives but has no place in the tree.
     pub(crate) hidden: Vec<Hidden>,
 }
@@ -50,6 +52,7 @@ impl Content {
             bytes: bytes.to_vec(),
             executable,
             tree,
+            hides: BTreeSet::new(),
             hidden: Vec::new(),
         }
     }
@@ -210,7 +213,8 @@ fn content(state: &State) -> Option<Content> {
 
 /// The content that one epoch of a document has.
 pub(crate) fn content_of(state: &State, epoch: &EpochId, format: Format) -> Option<Content> {
-    let structure = structure::build(state.epoch(epoch)?, format);
+    let epoch_state = state.epoch(epoch)?;
+    let structure = structure::build(epoch_state, format);
     let bytes = codec::print(&structure.tree);
     let executable = matches!(state.executable.winner().map(|candidate| &candidate.cell), Some(Cell::Flag(true)));
     Some(Content {
@@ -219,6 +223,7 @@ pub(crate) fn content_of(state: &State, epoch: &EpochId, format: Format) -> Opti
         bytes,
         executable,
         tree: structure.tree,
+        hides: epoch_state.hides(),
         hidden: structure.hidden,
     })
 }

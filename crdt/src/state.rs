@@ -1,6 +1,6 @@
 //! What a document's registers hold at some heads: the materialised view that rendering and conflicts read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::id::Writer;
 use crate::path::Path;
@@ -53,6 +53,8 @@ pub struct FragmentState {
     pub placement: Candidates,
     /// Comments and spacing.
     pub decor: Candidates,
+    /// Whether this overlay takes away what its file has there.
+    pub hidden: Candidates,
 }
 
 impl FragmentState {
@@ -119,6 +121,7 @@ impl EpochState {
             Part::Content => self.fragments.entry(path).or_default().content = candidates,
             Part::Placement => self.fragments.entry(path).or_default().placement = candidates,
             Part::Decor => self.fragments.entry(path).or_default().decor = candidates,
+            Part::Hidden => self.fragments.entry(path).or_default().hidden = candidates,
             Part::ByteOrderMark => self.style.byte_order_mark = candidates,
             Part::Crlf => self.style.crlf = candidates,
             Part::FinalNewline => self.style.final_newline = candidates,
@@ -131,10 +134,20 @@ impl EpochState {
             Part::Content => Some(&self.fragments.get(path)?.content),
             Part::Placement => Some(&self.fragments.get(path)?.placement),
             Part::Decor => Some(&self.fragments.get(path)?.decor),
+            Part::Hidden => Some(&self.fragments.get(path)?.hidden),
             Part::ByteOrderMark => Some(&self.style.byte_order_mark),
             Part::Crlf => Some(&self.style.crlf),
             Part::FinalNewline => Some(&self.style.final_newline),
         }
+    }
+
+    /// What this overlay takes away from its file. A value that it has there goes before that.
+    pub(crate) fn hides(&self) -> BTreeSet<Path> {
+        let hides = |fragment: &FragmentState| {
+            fragment.hidden.winner().is_some_and(|candidate| candidate.cell == Cell::Flag(true))
+                && fragment.live_content().is_none()
+        };
+        self.fragments.iter().filter(|(_, fragment)| hides(fragment)).map(|(path, _)| path.clone()).collect()
     }
 
     /// Everything strictly below `path`.

@@ -3,17 +3,21 @@ use murmurate_client::types::Deleted;
 
 use super::context::Context;
 use super::failure::Stop;
+use super::overlay_flags::OverlayFlags;
 use super::view::View;
 
 #[derive(Debug, Args)]
 pub(super) struct Del {
     /// DOC#KEY, or DOC for the whole file
     address: String,
+    #[command(flatten)]
+    overlay: OverlayFlags,
 }
 
 impl Del {
     pub(super) async fn run(self, context: &Context) -> Result<(), Stop> {
-        let deleted = context.mesh().await?.delete(&self.address).await?;
+        let address = self.overlay.address(&self.address)?;
+        let deleted = context.mesh().await?.delete(&address).await?;
         context.print(render(&deleted, &context.view()))
     }
 }

@@ -54,7 +54,7 @@ pub(super) fn read(source: impl Read, name: &str) -> Result<Vec<u8>, ApiError> {
         ErrorCode::TooLarge,
         format!("read {name}"),
         format!("it is larger than {INPUT_BYTES} bytes"),
-        "split it: a file may have 4 MiB, a value 1 MiB",
+        "split it: a file may have 8 MiB, a value 1 MiB",
     ))
 }
 

@@ -51,15 +51,16 @@ pub(super) fn address(doc: &str, key: &str) -> String {
 }
 
 fn render_keys(keys: &Keys, view: &View) -> String {
-    let mut table = Table::new(&["ADDRESS", "TYPE", "VALUE", "CONFLICT"]);
+    let mut table = Table::new(&["ADDRESS", "TYPE", "VALUE", "CONFLICT", "FROM"]);
     let is_raw = view.format == crate::settings::OutputFormat::Raw;
-    for Key { doc, key, value, conflict, .. } in &keys.entries {
+    for Key { doc, key, value, conflict, overlay, .. } in &keys.entries {
         let bare = value.bare();
         table.row([
             address(doc, key).into(),
             Cell::new(value.kind.name(), Style::Dim),
             if is_raw { bare } else { shortened(&bare) }.into(),
             Cell::new(if *conflict { "conflict" } else { "" }, Style::Warn),
+            Cell::new(overlay.clone().unwrap_or_default(), Style::Dim),
         ]);
     }
     view.list(keys, &keys.entries, table)
@@ -95,6 +96,7 @@ mod tests {
             value,
             version: "00ff.0:7".into(),
             conflict,
+            overlay: (key == "title").then(|| "host=web-1".into()),
         };
         let entries = vec![key("server.port", integer(8080), true), key("title", string(&"long ".repeat(20)), false)];
         let keys = Keys { v: V1, entries, next: None };

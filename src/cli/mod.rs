@@ -32,6 +32,7 @@ mod ls;
 mod man;
 mod members;
 mod node;
+mod overlay_flags;
 mod paths;
 mod progress;
 mod put;

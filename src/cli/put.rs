@@ -3,6 +3,7 @@ use murmurate_client::types::{PutResult, PutValue, ValueType, token_version};
 
 use super::context::Context;
 use super::failure::Stop;
+use super::overlay_flags::OverlayFlags;
 use super::view::View;
 use super::{input, put_type};
 
@@ -22,18 +23,22 @@ pub(super) struct Put {
     /// Take VALUE as it is, even if it begins with `@` or is `-`
     #[arg(long)]
     literal: bool,
+    #[command(flatten)]
+    overlay: OverlayFlags,
 }
 
 impl Put {
     pub(super) async fn run(self, context: &Context) -> Result<(), Stop> {
         let mesh = context.mesh().await?;
-        let result = if self.address.contains('#') {
+        let address = self.overlay.address(&self.address)?;
+        self.overlay.note_strangers(context).await?;
+        let result = if address.contains('#') {
             let value = input::text(&self.value, self.literal)?;
             let expect = self.expect.map(|token| token_version(&token).to_owned());
-            mesh.put(&self.address, &PutValue { value, kind: self.kind, expect }).await?
+            mesh.put(&address, &PutValue { value, kind: self.kind, expect }).await?
         } else {
             self.refuse_key_flags()?;
-            mesh.write_file(&self.address, input::bytes(&self.value, self.literal)?).await?
+            mesh.write_file(&address, input::bytes(&self.value, self.literal)?).await?
         };
         context.print(render(&result, &context.view()))
     }

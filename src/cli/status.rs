@@ -40,6 +40,9 @@ fn overview(status: &types::Status) -> Table {
     let in_step = format!("{} of {} alive, {} in step", members.alive, members.total, members.in_step);
     let store = &status.store;
     table.row(["name".into(), format!("{} ({})", status.node, short(&status.id)).into()]);
+    if !status.roles.is_empty() {
+        table.row(["roles".into(), status.roles.join(", ").into()]);
+    }
     table.row(["mesh".into(), short(&status.mesh).into()]);
     table.row(["daemon".into(), format!("{}, up {}", status.version, span(status.uptime_ms)).into()]);
     table.row(["address".into(), status.address.as_str().into()]);
@@ -77,6 +80,7 @@ mod tests {
         let status = types::Status {
             v: V1,
             node: "web-1".into(),
+            roles: vec!["db".into(), "eu".into()],
             id: "ab".repeat(32),
             mesh: "cd".repeat(16),
             version: "0.1.0".into(),

@@ -93,5 +93,6 @@ pub(super) fn file(path: &str) -> FileStatus {
         host: Some("web-1".into()),
         author: Some("ann".into()),
         version: Some("aa.0:7".into()),
+        overlays: Vec::new(),
     }
 }

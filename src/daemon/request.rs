@@ -11,9 +11,9 @@ use std::path::PathBuf;
 use bytes::Bytes;
 use murmurate_client::types::{
     AddFolder, AddIssuer, ApiError, Choice, ConflictPart, Conflicts, Converged, Counters, CreateTicket, Deleted, Diff,
-    Documents, Entry, ErrorCode, Event, File, FolderAdded, FolderConfirmed, FolderRemoved, FolderStatus, Folders,
-    IssuerAdded, KeyStatus, Keys, Left, Members, Node, NodeRevoked, PathFacts, PutResult, Resolved, RevokeNode, Status,
-    TicketCreated, TicketRevoked, Tickets, ValueType, WriteOptions,
+    Documents, Entry, ErrorCode, Event, Explanation, File, FolderAdded, FolderConfirmed, FolderRemoved, FolderStatus,
+    Folders, IssuerAdded, KeyStatus, Keys, Left, Members, Node, NodeRevoked, PathFacts, PutResult, Resolved,
+    RevokeNode, Status, TicketCreated, TicketRevoked, Tickets, ValueType, WriteOptions,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -191,8 +191,17 @@ pub enum Request {
     Get {
         /// `DOC#KEY`.
         address: String,
+        /// The document's own value, whatever this host's overlays say.
+        base: bool,
         /// Where the answer goes.
         reply: Reply<Entry>,
+    },
+    /// Where this host's values come from.
+    Explain {
+        /// `DOC#KEY` or `DOC`.
+        address: String,
+        /// Where the answer goes.
+        reply: Reply<Explanation>,
     },
     /// Write a key. Answered when it is durable here.
     Put {
@@ -224,6 +233,8 @@ pub enum Request {
     ReadFile {
         /// Its name.
         doc: String,
+        /// Without this host's overlays.
+        base: bool,
         /// Where the answer goes.
         reply: Reply<File>,
     },

@@ -17,6 +17,7 @@ use murmurate_client::types::Converged;
 use murmurate_crdt::change;
 use murmurate_crdt::envelope::SignedEnvelope;
 use murmurate_crdt::id::MeshId;
+use murmurate_crdt::overlay::Overlay;
 use murmurate_net::identity::{self, CertificateError, DirectoryError};
 use murmurate_net::{Environment, Identity, NetworkConfig, PeerAddress, StartError};
 use murmurate_protocol::{Config, Engine, Roots, Statement};
@@ -45,6 +46,8 @@ pub struct DaemonConfig {
     pub peers: Vec<PeerAddress>,
     /// For how long the certificates that this host issues are valid.
     pub certificate_validity: Duration,
+    /// This host's roles: it has the values of their overlays, a later one's before an earlier one's.
+    pub roles: Vec<Overlay>,
     /// What is checked and reloaded.
     pub rules: Arc<Rules>,
 }
@@ -124,7 +127,7 @@ impl Daemon {
         let (requests, converged) = core::split(end);
         let name = identity.name().to_owned();
         let parts = Parts {
-            identity: own_identity(&identity, address),
+            identity: own_identity(&identity, address, &config.roles),
             statements: statements.into_iter().filter_map(readable).collect(),
             standing: Standing {
                 issuer_key: identity::load_issuer_key(&identity_dir)?,
@@ -181,13 +184,14 @@ impl Daemon {
     }
 }
 
-fn own_identity(identity: &Identity, address: SocketAddr) -> core::Identity {
+fn own_identity(identity: &Identity, address: SocketAddr, roles: &[Overlay]) -> core::Identity {
     core::Identity {
         mesh: identity.mesh(),
         node: identity.node_id(),
         name: identity.name().into(),
         key: identity.key().clone(),
         address: address.to_string(),
+        roles: roles.to_vec(),
     }
 }
 

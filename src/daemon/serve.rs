@@ -46,6 +46,7 @@ async fn serve(settings: &Settings, log: &Log, load: &impl Fn() -> Result<Settin
         advertise: settings.advertise.value.clone(),
         peers: settings.peers.value.clone(),
         certificate_validity: settings.certificate_validity.value,
+        roles: settings.roles.value.clone(),
         rules: Arc::new(settings.rules.clone()),
     };
     let daemon = Daemon::start(&config, &Environment::system()).map_err(|error| not_started(&error))?;

@@ -60,6 +60,7 @@ impl Mesh {
                 advertise: Vec::new(),
                 peers: peers.map(|address| address.to_string().parse().unwrap()).collect(),
                 certificate_validity: Duration::from_secs(86_400),
+                roles: Vec::new(),
                 rules: Arc::default(),
                 data_dir,
             };
@@ -112,7 +113,7 @@ impl Mesh {
 
     /// Waits until the host shows this value, alone or in conflict with others.
     async fn has_value(&self, index: usize, address: &str, value: &str) {
-        let ask = |reply| Request::Get { address: address.into(), reply };
+        let ask = |reply| Request::Get { address: address.into(), base: false, reply };
         let done = async || self.daemon(index).core.ask(ask).await.unwrap().value.text == value;
         wait_until(done, || format!("{address} should be {value}")).await;
     }
@@ -360,7 +361,7 @@ async fn puts_that_come_together_have_each_their_answer_their_author_and_their_v
     let mut shown = Vec::new();
     for key in 0..KEYS {
         let address = format!("config/app.toml#k{key}");
-        let entry = mesh.daemon(0).core.ask(|reply| Request::Get { address, reply }).await.unwrap();
+        let entry = mesh.daemon(0).core.ask(|reply| Request::Get { address, base: false, reply }).await.unwrap();
         let number: usize = entry.value.text.parse().unwrap();
         assert!(number > 0 && number % KEYS == key, "{entry:?}");
         assert_eq!(entry.author, Some(format!("user-{}", number % 2)));

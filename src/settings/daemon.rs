@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use murmurate_client::types::ApiError;
+use murmurate_crdt::overlay::{Overlay, OverlayKind};
 use murmurate_net::PeerAddress;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -35,8 +36,12 @@ const LONGEST_VALIDITY: Duration = Duration::from_secs(825 * 24 * 60 * 60);
 /// What is logged by default: each connection, folder and trouble, not each change.
 const LOG: &str = "info";
 
-const KEYS: [&str; 12] = [
+/// Roles of one host: each may have an overlay for each file, which are looked up at each of its changes.
+pub const ROLES: usize = 32;
+
+const KEYS: [&str; 13] = [
     "name",
+    "roles",
     "data_dir",
     "runtime_dir",
     "socket",
@@ -55,6 +60,7 @@ const KEYS: [&str; 12] = [
 #[serde(deny_unknown_fields)]
 struct File {
     name: Option<String>,
+    roles: Option<Vec<String>>,
     data_dir: Option<PathBuf>,
     runtime_dir: Option<PathBuf>,
     socket: Option<PathBuf>,
@@ -93,6 +99,8 @@ pub struct Settings {
     pub file: Setting<PathBuf>,
     /// This host's name in the mesh. Default: the system's host name up to the first dot, as people call it.
     pub name: Setting<String>,
+    /// This host's roles: it has the values of their overlays, a later one's before an earlier one's. Default: none.
+    pub roles: Setting<Vec<Overlay>>,
     /// Identity and store. Default: the system's place for state that outlives a reboot, or the user's.
     pub data_dir: Setting<PathBuf>,
     /// What must not outlive a reboot or be copied with the data. Default: the system's or user's runtime directory.
@@ -164,6 +172,7 @@ impl Settings {
             None => from.pick("MURMURATE_NAME", text, file.name, || default_name(surroundings))?,
         };
         check_name(&name)?;
+        let roles = from.pick_roles(file.roles)?;
         let data_dir = match &flags.data_dir {
             Some(path) => Setting::new(absolute(path)?, "flag --data-dir"),
             None => from.pick_path("MURMURATE_DATA_DIR", file.data_dir, || default_data_dir(surroundings))?,
@@ -188,6 +197,7 @@ impl Settings {
         Ok(Self {
             file: path,
             name,
+            roles,
             data_dir,
             runtime_dir,
             socket,
@@ -242,6 +252,16 @@ impl Sources<'_> {
         self.pick(variable, listed, field, || Setting::new(Vec::new(), "default: none"))
     }
 
+    /// Roles: a list in the file, separated by commas in the variable.
+    fn pick_roles(&self, field: Option<Vec<String>>) -> Result<Setting<Vec<Overlay>>, ApiError> {
+        let field = field.map(|names| roles(names.iter().map(String::as_str))).transpose().map_err(|why| {
+            let what = format!("read `roles` in {}", self.file.display());
+            bad_setting(what, why, "write, for example, `roles = [\"db\", \"eu\"]`")
+        })?;
+        let listed = |text: &str| roles(text.split(',').map(str::trim).filter(|name| !name.is_empty()));
+        self.pick("MURMURATE_ROLES", listed, field, || Setting::new(Vec::new(), "default: none"))
+    }
+
     fn pick_validity(&self, field: Option<String>) -> Result<Setting<Duration>, ApiError> {
         let field = field.map(|text| validity(&text)).transpose().map_err(|why| {
             let what = format!("read `certificate_validity` in {}", self.file.display());
@@ -273,6 +293,18 @@ fn validity(text: &str) -> Result<Duration, String> {
         return Ok(validity);
     }
     Err("a certificate is valid for 5 seconds to 825 days".to_owned())
+}
+
+fn roles<'a>(names: impl Iterator<Item = &'a str>) -> Result<Vec<Overlay>, String> {
+    let mut roles = Vec::new();
+    for name in names {
+        let role = Overlay::new(OverlayKind::Role, name).map_err(|error| format!("`{name}`: {error}"))?;
+        if roles.contains(&role) {
+            return Err(format!("`{name}` is there twice"));
+        }
+        roles.push(role);
+    }
+    if roles.len() > ROLES { Err(format!("a host has at most {ROLES} roles")) } else { Ok(roles) }
 }
 
 fn address(text: &str) -> Result<SocketAddr, String> {
@@ -405,11 +437,16 @@ mod tests {
             ("name = ''", "name"),
             ("name = ", "line 1"),
             ("log = 3", "line 1"),
+            ("roles = 'db'", "line 1"),
+            ("roles = ['db', 'a b']", "roles"),
+            ("roles = ['db', 'db']", "roles"),
         ] {
             let error = load(text, &[], None).unwrap_err();
             assert!(error.what.contains(what), "{text}: {error}");
         }
         assert!(load("", &[("MURMURATE_PEERS", "a:1, b")], None).is_err());
+        let roles = load("roles = ['x']", &[("MURMURATE_ROLES", "db, eu")], None).unwrap().roles;
+        assert_eq!(roles.value.iter().map(Overlay::name).collect::<Vec<_>>(), ["db", "eu"]);
     }
 
     #[test]

@@ -10,7 +10,7 @@ pub(crate) mod fuzzing;
 mod surroundings;
 
 pub use client::{ClientFlags, ClientSettings, ColorChoice, OutputFormat};
-pub use daemon::{DaemonFlags, Settings};
+pub use daemon::{DaemonFlags, ROLES, Settings};
 pub use duration::parse_duration;
 pub use surroundings::Surroundings;
 

@@ -108,6 +108,47 @@ fn an_edit_that_fails_its_check_is_held_where_it_was_saved() {
     assert!(staged.into_iter().all(|place| fs::read_dir(place.path()).unwrap().next().is_none()));
 }
 
+/// What is checked is the file of this host, whichever of the documents that it is made of changes.
+#[test]
+fn a_check_sees_the_values_that_are_this_hosts_own() {
+    const WORD: &str = "config/app.toml#word";
+    let of = |word: &str| format!("word = \"{word}\"\nport = 1\n");
+    let mesh = mesh(2, &check("config/*.toml", SCRIPT, 10));
+    let [one, two] = &mesh.hosts[..] else { panic!() };
+    one.save("app.toml", of("good"));
+    mesh.everywhere("app.toml", of("good"));
+
+    let refused = one.fails(&["put", WORD, "bad", "--host", "host-1"]);
+    assert!(refused.code == 1 && refused.lines.concat().contains("bad word"), "{refused:?}");
+    assert_eq!(one.fails(&["get", WORD, "--host", "host-1"]).code, 3);
+    // Put where nothing is checked, it doesn't come into the file.
+    two.does(&["put", WORD, "bad", "--host", "host-1"]);
+    let kept = has_state(&mesh, one, "app.toml", "kept-back");
+    assert_eq!(kept["cause"], "check", "{kept}");
+    one.has("app.toml", of("good")).unwrap();
+    one.does(&["put", WORD, "fine", "--host", "host-1"]);
+    eventually(&mesh, "the value is there", || one.has("app.toml", of("fine")));
+    let status = has_state(&mesh, one, "app.toml", "in-step");
+    assert_eq!(status["overlays"], json!(["host=host-1"]));
+
+    one.save("app.toml", of("bad"));
+    has_state(&mesh, one, "app.toml", "held");
+    assert_eq!(two.does(&["get", WORD, "--host", "host-1"]).trim(), "fine");
+    one.save("app.toml", of("better"));
+    has_state(&mesh, one, "app.toml", "in-step");
+    mesh.settle();
+    assert_eq!(two.does(&["get", WORD, "--host", "host-1"]).trim(), "better");
+    // What the overlay covers is no matter here.
+    one.does(&["put", WORD, "bad"]);
+    eventually(&mesh, "the other host has it", || two.has("app.toml", of("bad")));
+    mesh.settle();
+    one.has("app.toml", of("better")).unwrap();
+    has_state(&mesh, one, "app.toml", "in-step");
+    // Its end would show what the check refuses.
+    assert_eq!(one.fails(&["del", WORD, "--host", "host-1"]).code, 1);
+    one.has("app.toml", of("better")).unwrap();
+}
+
 #[test]
 fn a_change_that_fails_a_hosts_check_is_kept_back_there_and_nowhere_else() {
     let mut mesh = mesh(3, &check("config/*.conf", SCRIPT, 10));

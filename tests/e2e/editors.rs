@@ -112,10 +112,12 @@ fn with_copy(script: &str, file: &Path, line: &str, aside: &Path) {
     succeeds(command);
 }
 
-/// vim gives up, mostly without a word, when the file changed since it was read: then a person does it again.
+/// vim gives up, mostly without a word, when the file changed since it was read: then a person does it again. It calls those who
+/// wait for the end of a write also when it failed; but then the buffer is still modified.
 fn vim(file: &Path, line: &str, aside: &Path, set: &str) {
     let (script, written) = (aside.join("script"), aside.join("written"));
-    let note = format!("set backupskip=\nautocmd BufWritePost * silent !touch '{}'\n", written.display());
+    let note = "autocmd BufWritePost * if !&modified | silent execute '!touch ";
+    let note = format!("set backupskip=\n{note}{}' | endif\n", written.display());
     fs::write(&script, format!("{note}{set}$append\n{line}\n.\nwq!\n")).unwrap();
     let has_saved = (0..VIM_TRIES).any(|_| {
         let mut command = Command::new("vim");

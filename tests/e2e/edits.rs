@@ -62,6 +62,24 @@ fn execute_bits_follow_and_a_deleted_file_goes_everywhere() {
     mesh.everywhere("stays.txt", "here\n");
 }
 
+/// Larger than what is merged key by key, and larger than any file may be.
+#[test]
+fn large_files_travel_whole_and_too_large_ones_stay_here_and_are_named() {
+    let mesh = Mesh::start(3);
+    let comment = format!("# {}\n", "x".repeat(77));
+    let large = comment.repeat((5 << 20) / comment.len());
+    mesh.hosts[0].save("large.toml", &large);
+    mesh.hosts[0].save("too-large.toml", comment.repeat((9 << 20) / comment.len()));
+    mesh.everywhere("large.toml", &large);
+    let changed = format!("{large}a = 1\n");
+    mesh.hosts[2].save("large.toml", &changed);
+    mesh.everywhere("large.toml", &changed);
+    assert_eq!(format_of(&mesh, "config/large.toml"), "binary");
+    let status = mesh.hosts[0].does(&["folder", "status"]);
+    assert!(status.lines().any(|line| line.contains("too-large.toml") && line.contains("larger")), "{status}");
+    assert!(!mesh.hosts[1].path("too-large.toml").exists());
+}
+
 #[test]
 fn a_new_directory_with_many_files_arrives_completely() {
     let mesh = Mesh::start(3);

@@ -25,6 +25,7 @@ mod ignoring;
 mod join;
 mod many;
 mod mounts;
+mod overlays;
 mod partition;
 mod readers;
 mod renames;

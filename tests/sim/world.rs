@@ -126,6 +126,7 @@ impl World {
                 advertise: Vec::new(),
                 peers: peers.map(|address| address.to_string().parse().unwrap()).collect(),
                 certificate_validity: VALIDITY,
+                roles: Vec::new(),
                 rules: Arc::default(),
                 data_dir,
             };
@@ -448,7 +449,7 @@ impl World {
 async fn put(core: CoreHandle, address: String, value: u64, is_careful: bool) -> Result<Option<u64>, ApiError> {
     let (mut expect, mut saw) = (None, None);
     if is_careful {
-        let entry = core.ask(|reply| Request::Get { address: address.clone(), reply }).await?;
+        let entry = core.ask(|reply| Request::Get { address: address.clone(), base: false, reply }).await?;
         (expect, saw) = (Some(entry.version), entry.value.text.parse().ok());
     }
     let (value, caller) = (value.to_string(), Caller { user: "tester".into(), uid: 0 });

@@ -383,7 +383,7 @@ impl SimulatedFileSystem {
     pub(crate) fn rename_over(&self, from: &str, to: &str) {
         self.state().change(Change::Move(from.to_owned(), to.to_owned()));
         self.watches.tell(Path::new(from), Deed::Removed);
-        self.watches.tell(Path::new(to), Deed::Finished);
+        self.watches.tell(Path::new(to), Deed::Moved { late: false });
     }
 
     /// Removes a file.
@@ -595,7 +595,7 @@ impl Directory for SimulatedDirectory {
             };
             state.change(change);
         }
-        self.tell(new_path, Deed::Finished);
+        self.tell(new_path, Deed::Moved { late: true });
         Ok(())
     }
 

@@ -29,8 +29,10 @@ pub(crate) struct Unkindness {
 pub(crate) enum Deed {
     /// Wrote, and has the file still open.
     Wrote,
-    /// Closed a file that it wrote, or moved one here.
+    /// Closed a file that it wrote.
     Finished,
+    /// Moved a file here: `late` if the word of it may come late.
+    Moved { late: bool },
     /// Took it away.
     Removed,
 }
@@ -101,10 +103,12 @@ impl Watches {
         let hint = match deed {
             Deed::Wrote => HintAt::changed(path),
             Deed::Finished => HintAt::done(path),
+            Deed::Moved { .. } => HintAt::moved(path),
             Deed::Removed => HintAt::touched(path),
         };
-        // A late word that a file is whole would be a lie: by then somebody may be writing to it again.
-        let late = if matches!(deed, Deed::Finished) { 0 } else { late };
+        // A late word that a file is whole would be a lie: by then somebody may be writing to it again. What the daemon itself
+        // put there it knows.
+        let late = if matches!(deed, Deed::Finished | Deed::Moved { late: false }) { 0 } else { late };
         let delay = Duration::from_millis(u64::from(late.checked_rem(state.unkindness.delay_ms).unwrap_or(0)));
         state.waiting.push((state.now + delay, hint));
     }

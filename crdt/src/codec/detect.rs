@@ -230,7 +230,7 @@ mod tests {
     #[test]
     fn a_file_of_openings_is_read_once() {
         for (open, _) in MARKERS {
-            assert!(!looks_like_template(&open.repeat(crate::limits::FILE_BYTES / open.len())));
+            assert!(!looks_like_template(&open.repeat(crate::limits::MERGED_FILE_BYTES / open.len())));
         }
         assert!(!looks_like_template("}} {{") && !looks_like_template("${"));
     }

@@ -162,7 +162,7 @@ pub fn parse(format: Format, bytes: &[u8]) -> Result<Tree, ParseError> {
         let root = Node::new(Path::ROOT, "", Content::Bytes(bytes.to_vec()), Decor::default());
         return Ok(Tree { format, style: FileStyle::default(), root });
     }
-    if bytes.len() > limits::FILE_BYTES {
+    if bytes.len() > limits::MERGED_FILE_BYTES {
         return Err(ParseError::Untileable { line: 1, why: "the file is larger than 4 MiB" });
     }
     let (style, text) = outer::take_off(bytes)?;

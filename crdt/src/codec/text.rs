@@ -161,7 +161,8 @@ mod tests {
     fn too_many_lines_and_too_long_ones_are_no_text() {
         let most = "\n".repeat(limits::KEYS_PER_FILE);
         assert!(parse(Format::Text, most.as_bytes()).is_ok());
-        for file in [format!("{most}x"), "x".repeat(limits::VALUE_BYTES + 1), "x".repeat(limits::FILE_BYTES + 1)] {
+        for file in [format!("{most}x"), "x".repeat(limits::VALUE_BYTES + 1), "x".repeat(limits::MERGED_FILE_BYTES + 1)]
+        {
             let error = parse(Format::Text, file.as_bytes()).unwrap_err();
             assert!(matches!(error, ParseError::Untileable { .. }), "{error}");
         }

@@ -13,6 +13,7 @@ mod histories;
 mod lines;
 mod lists;
 mod outcomes;
+mod overlays;
 mod regressions;
 mod replica;
 mod rules;

@@ -14,8 +14,8 @@ use crate::limits::{ANSWER_DEADLINE, WAIT_GRACE};
 use crate::socket::default_socket;
 use crate::types::{
     AddFolder, AddIssuer, ApiError, Conflicts, Converged, Counters, CreateTicket, Deleted, Diff, DiffPoint, Documents,
-    Entry, Facts, File, FolderAdded, FolderConfirmed, FolderRemoved, FolderStatus, Folders, IssuerAdded, Key,
-    KeyStatus, Keys, Left, LogFilter, LogLines, Members, Node, NodeRevoked, PutResult, PutValue, ResolveConflict,
+    Entry, Explanation, Facts, File, FolderAdded, FolderConfirmed, FolderRemoved, FolderStatus, Folders, IssuerAdded,
+    Key, KeyStatus, Keys, Left, LogFilter, LogLines, Members, Node, NodeRevoked, PutResult, PutValue, ResolveConflict,
     Resolved, RevokeNode, SetLogFilter, Status, TicketCreated, TicketRevoked, Tickets, Version, WriteOptions,
 };
 use crate::watch::WatchRequest;
@@ -259,12 +259,28 @@ impl Mesh {
         Ok(keys)
     }
 
-    /// A key's value, with its version and its conflict.
+    /// A key's value, with its version and its conflict: what this host's file has there, its overlays included.
     ///
     /// # Errors
     /// See [`Mesh`]; when there is no such key.
     pub async fn get(&self, address: &str) -> Result<Entry, ApiError> {
         self.read("/v1/value", &[("address", address)]).await
+    }
+
+    /// The value that the document itself has at a key, without this host's overlays.
+    ///
+    /// # Errors
+    /// See [`Mesh`]; when there is no such key.
+    pub async fn get_base(&self, address: &str) -> Result<Entry, ApiError> {
+        self.read("/v1/value", &[("address", address), ("base", "true")]).await
+    }
+
+    /// Where this host's values come from, of one key, a table, or (without `#KEY`) a whole document.
+    ///
+    /// # Errors
+    /// See [`Mesh`]; when there is no such key.
+    pub async fn explain(&self, address: &str) -> Result<Explanation, ApiError> {
+        self.read("/v1/explain", &[("address", address)]).await
     }
 
     /// Writes a key; durable on this host when it returns.
@@ -292,17 +308,30 @@ impl Mesh {
         self.call(Method::DELETE, "/v1/value", &[("address", address)], Bytes::new()).await
     }
 
-    /// A whole document, as its file stands.
+    /// A whole document, as its file stands on this host.
     ///
     /// # Errors
     /// See [`Mesh`]; when there is no such document.
     pub async fn read_file(&self, doc: &str) -> Result<File, ApiError> {
-        let call = call(Method::GET, "/v1/file", &[("doc", doc)], Bytes::new());
+        self.file_call(doc, &[("doc", doc)]).await
+    }
+
+    /// A whole document without this host's overlays, as it is the same on all hosts.
+    ///
+    /// # Errors
+    /// See [`Mesh`]; when there is no such document.
+    pub async fn read_base(&self, doc: &str) -> Result<File, ApiError> {
+        self.file_call(doc, &[("doc", doc), ("base", "true")]).await
+    }
+
+    async fn file_call(&self, doc: &str, parameters: &[(&str, &str)]) -> Result<File, ApiError> {
+        let call = call(Method::GET, "/v1/file", parameters, Bytes::new());
         let answer = self.connections.call(call.clone(), ANSWER_DEADLINE).await?;
         file(doc, &answer).ok_or_else(|| bad_answer(&call, "a header that describes the file is missing"))
     }
 
-    /// Writes a whole document, as if its file had been saved; durable on this host when it returns.
+    /// Writes a whole document, as if its file had been saved on this host: an edit of what an overlay shows changes the
+    /// overlay. Durable on this host when it returns.
     ///
     /// # Errors
     /// See [`Mesh`]; when the file doesn't parse as its format, or passes a limit.

@@ -133,6 +133,7 @@ fn status(folder: Folder) -> Status {
     Status {
         v: V1,
         node: "web-1".into(),
+        roles: vec!["db".into()],
         id: "ab".repeat(32),
         mesh: "cd".repeat(16),
         version: "0.1.0".into(),

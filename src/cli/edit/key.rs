@@ -12,10 +12,16 @@ pub(super) struct OneKey {
 
 impl OneKey {
     pub(super) async fn open(mesh: &Mesh, address: &str) -> Result<Self, ApiError> {
-        let entry = mesh.get(address).await?;
+        let mut address = address.to_owned();
+        let mut entry = mesh.get(&address).await?;
+        if let Some(overlay) = &entry.overlay {
+            // What this host shows there is the overlay's: like in the file, that is what is edited.
+            address = format!("{}?{overlay}#{}", entry.doc, entry.key);
+            entry = mesh.get(&address).await?;
+        }
         if entry.value.kind == ValueType::Table {
             let what = format!("edit {address}");
-            let doc = address.split('#').next().unwrap_or(address);
+            let doc = address.split('#').next().unwrap_or_default();
             let why = "a table stands there, not a value";
             return Err(ApiError::new(
                 ErrorCode::BadValue,
@@ -25,7 +31,7 @@ impl OneKey {
             ));
         }
         let text = (entry.value.bare() + "\n").into_bytes();
-        Ok(Self { address: address.to_owned(), entry, text })
+        Ok(Self { address, entry, text })
     }
 
     /// The value in a saved text. Editors end the last line, which no value does.

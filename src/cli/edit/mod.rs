@@ -117,8 +117,8 @@ impl Edit {
 
     async fn done(&self, context: &Context, mesh: &Mesh, result: &PutResult) -> Result<(), Stop> {
         context.print(render(result, &context.view()))?;
-        let address = murmurate_client::types::document_address(&result.doc);
-        let open = mesh.conflicts(&address).await.map(|found| found.conflicts).unwrap_or_default();
+        let address = &result.doc;
+        let open = mesh.conflicts(address).await.map(|found| found.conflicts).unwrap_or_default();
         let own = open.iter().filter(|it| it.doc == result.doc);
         let own = own.filter(|it| it.values.iter().any(|value| value.version == result.version)).count();
         if own > 0 && context.is_for_people() {

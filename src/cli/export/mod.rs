@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use murmurate_client::Mesh;
-use murmurate_client::types::{ApiError, Document, ErrorCode, File, V1, document_address};
+use murmurate_client::types::{ApiError, Document, ErrorCode, File, V1, document_name, overlay_of};
 use serde::Serialize;
 
 use super::context::Context;
@@ -128,13 +128,17 @@ impl Export {
         loop {
             let page = mesh.documents_page(&self.prefix, after.as_deref()).await?;
             for document in page.documents {
-                let file = match mesh.read_file(&document_address(&document.doc)).await {
+                // An overlay is a document of its own: a file with its values would bring them to all hosts.
+                let file = match mesh.read_base(&document.doc).await {
                     Ok(file) => file,
                     // It was deleted meanwhile.
                     Err(error) if error.code == ErrorCode::NotFound => continue,
                     Err(error) => return Err(error),
                 };
-                let outcome = sink.take(&document, &file)?;
+                let outcome = match path_of(&document.doc) {
+                    Ok(doc) => sink.take(&Document { doc, ..document.clone() }, &file)?,
+                    Err(why) => Outcome::Refused(why),
+                };
                 done.push(ExportedDocument::new(document.doc, file.bytes.len(), outcome));
                 progress.step();
             }
@@ -145,6 +149,23 @@ impl Export {
             }
         }
     }
+}
+
+/// Where a document goes: at its file's path, an overlay beside it under the name that `import` knows it by.
+fn path_of(doc: &str) -> Result<String, String> {
+    let path = document_name(doc);
+    if overlay_of(doc).is_none() && overlay_in(&path).is_some() {
+        return Err("its name is that of an overlay of another file; rename it".into());
+    }
+    Ok(path)
+}
+
+/// A file's path and the overlay that the end of a name says, where it says one.
+pub(super) fn overlay_in(path: &str) -> Option<(&str, &str)> {
+    let (file, overlay) = path.rsplit_once('?')?;
+    let name = overlay.strip_prefix("host=").or_else(|| overlay.strip_prefix("role="))?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    (!name.is_empty() && name.chars().all(plain)).then_some((file, overlay))
 }
 
 /// A path that stays below where it is put. The daemon has no other names; what comes from a socket is checked all the

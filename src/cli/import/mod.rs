@@ -15,6 +15,7 @@ use murmurate_client::types::{ApiError, ErrorCode, V1, WriteOptions, document_ad
 use serde::Serialize;
 
 use super::context::Context;
+use super::export::overlay_in;
 use super::failure::{self, Stop};
 use super::progress::Progress;
 use super::table::{Cell, Table, printable};
@@ -163,8 +164,11 @@ impl Import {
 
     /// Writes a file over what stood there when it was looked at.
     async fn write(&self, mesh: &Mesh, doc: &str, bytes: Vec<u8>, executable: bool) -> Result<Outcome, ApiError> {
-        let address = document_address(doc);
-        let present = match mesh.read_file(&address).await {
+        let address = match overlay_in(doc) {
+            Some((file, overlay)) => format!("{}?{overlay}", document_address(file)),
+            None => document_address(doc),
+        };
+        let present = match mesh.read_base(&address).await {
             Ok(file) => Some(file),
             Err(error) if error.code == ErrorCode::NotFound => None,
             Err(error) => return Err(error),

@@ -128,7 +128,7 @@ fn is_too_large(error: &axum::Error) -> bool {
 
 fn too_large(what: String) -> ApiError {
     let why = format!("it is larger than {BODY_BYTES} bytes");
-    ApiError::new(ErrorCode::TooLarge, what, why, "split what you write: a file may have 4 MiB, a value 1 MiB")
+    ApiError::new(ErrorCode::TooLarge, what, why, "split what you write: a file may have 8 MiB, a value 1 MiB")
 }
 
 /// A request that makes no sense.

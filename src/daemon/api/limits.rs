@@ -14,7 +14,7 @@ pub(crate) const HEAD_DEADLINE: Duration = Duration::from_secs(10);
 /// How long a request's body may take: 8 MiB at under 1 MB/s, over a local socket.
 pub(crate) const BODY_DEADLINE: Duration = Duration::from_secs(10);
 
-/// A request's body: a file of 4 MiB, or a value of 1 MiB with every byte escaped in JSON.
+/// A request's body: the largest file, or a value of 1 MiB with every byte escaped in JSON.
 pub(crate) const BODY_BYTES: usize = 8 << 20;
 
 /// A body up to this size is read at once: at the most connections, 32 MiB together.

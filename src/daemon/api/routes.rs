@@ -11,9 +11,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Router, extract::DefaultBodyLimit};
 use murmurate_client::types::{
-    AddFolder, ApiError, Conflicts, Counters, Deleted, Documents, Entry, ErrorCode, File, FolderAdded, FolderConfirmed,
-    FolderRemoved, FolderStatus, Folders, Keys, LogFilter, LogLines, Members, PutResult, PutValue, ResolveConflict,
-    Resolved, SetLogFilter, Status, V1, Version, WriteOptions,
+    AddFolder, ApiError, Conflicts, Counters, Deleted, Documents, Entry, ErrorCode, Explanation, File, FolderAdded,
+    FolderConfirmed, FolderRemoved, FolderStatus, Folders, Keys, LogFilter, LogLines, Members, PutResult, PutValue,
+    ResolveConflict, Resolved, SetLogFilter, Status, V1, Version, WriteOptions,
 };
 use serde::Deserialize;
 use tokio::sync::Semaphore;
@@ -46,6 +46,7 @@ pub(super) fn router(api: Api) -> Router {
         .route("/v1/documents", get(documents))
         .route("/v1/keys", get(keys))
         .route("/v1/value", get(get_value).put(put_value).delete(delete))
+        .route("/v1/explain", get(explain))
         .route("/v1/file", get(read_file).put(write_file))
         .route("/v1/diff", get(diff))
         .route("/v1/conflicts", get(conflicts))
@@ -208,8 +209,20 @@ struct Address {
     address: String,
 }
 
-async fn get_value(State(api): State<Api>, Parameters(Address { address }): Parameters<Address>) -> Result<Entry> {
-    Ok(Answer(api.core.ask(|reply| Request::Get { address, reply }).await?))
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Read {
+    address: String,
+    #[serde(default)]
+    base: bool,
+}
+
+async fn get_value(State(api): State<Api>, Parameters(Read { address, base }): Parameters<Read>) -> Result<Entry> {
+    Ok(Answer(api.core.ask(|reply| Request::Get { address, base, reply }).await?))
+}
+
+async fn explain(State(api): State<Api>, Parameters(Address { address }): Parameters<Address>) -> Result<Explanation> {
+    Ok(Answer(api.core.ask(|reply| Request::Explain { address, reply }).await?))
 }
 
 #[derive(Deserialize)]
@@ -240,13 +253,15 @@ async fn delete(
 #[serde(deny_unknown_fields)]
 struct Doc {
     doc: String,
+    #[serde(default)]
+    base: bool,
 }
 
 async fn read_file(
     State(api): State<Api>,
-    Parameters(Doc { doc }): Parameters<Doc>,
+    Parameters(Doc { doc, base }): Parameters<Doc>,
 ) -> std::result::Result<Response, Failure> {
-    let file = api.core.ask(|reply| Request::ReadFile { doc, reply }).await?;
+    let file = api.core.ask(|reply| Request::ReadFile { doc, base, reply }).await?;
     let headers = file_headers(&file)?;
     Ok((headers, file.bytes).into_response())
 }

@@ -176,10 +176,16 @@ fn answer(request: Request) {
         Request::Keys { prefix, after, reply } => {
             let next = after.is_none().then(|| "second page".to_owned());
             let key = after.unwrap_or_default();
-            let key = Key { doc: prefix, key, value: typed("x"), version: "aa.0:1".into(), conflict: false };
+            let key =
+                Key { doc: prefix, key, value: typed("x"), version: "aa.0:1".into(), conflict: false, overlay: None };
             drop(reply.send(Ok(Keys { v: V1, entries: vec![key], next })));
         }
-        Request::Get { address, reply } => drop(reply.send(Ok(entry(&address)))),
+        Request::Get { address, reply, .. } => drop(reply.send(Ok(entry(&address)))),
+        Request::Explain { address, reply } => {
+            let (host, roles) = ("web-1".into(), vec!["db".into()]);
+            let (entries, left_out) = (Vec::new(), Vec::new());
+            drop(reply.send(Ok(Explanation { v: V1, doc: address, host, roles, entries, left_out })));
+        }
         Request::Put { address, value, kind, expect, at, caller, reply } => {
             let version = format!("{value} {kind:?} {expect:?} {at:?} {}", text_of(&caller));
             drop(reply.send(Ok(PutResult::new(address, String::new(), version, true))));
@@ -187,7 +193,7 @@ fn answer(request: Request) {
         Request::Delete { address, caller, reply } => {
             drop(reply.send(Ok(Deleted::new(address, String::new(), text_of(&caller)))));
         }
-        Request::ReadFile { doc, reply } => {
+        Request::ReadFile { doc, reply, .. } => {
             let bytes = vec![0, 159, 146, 150];
             let (format, version) = ("binary".into(), "aa.0:1".into());
             let heads = "aa.0:1+bb.0:1".into();
@@ -239,6 +245,7 @@ fn entry(address: &str) -> Entry {
         author: Some("ann".into()),
         time: Some(Time::from_ms(7)),
         conflicts: vec![conflict_value("x")],
+        overlay: None,
         heads: String::new(),
     }
 }

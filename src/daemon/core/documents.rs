@@ -146,6 +146,16 @@ impl Documents {
         Ok(loaded)
     }
 
+    /// Whether the document is in memory.
+    pub(crate) fn is_loaded(&self, id: &DocumentId) -> bool {
+        self.loaded.contains_key(id)
+    }
+
+    /// The document, if it is in memory.
+    pub(crate) fn present(&self, id: &DocumentId) -> Option<&Document> {
+        self.loaded.get(id).map(|loaded| &loaded.document)
+    }
+
     /// The document, if it takes changes.
     pub(crate) fn get_for_change(&mut self, id: &DocumentId) -> Result<&mut Loaded, DocumentError> {
         if let Some(why) = self.frozen.get(id) {

@@ -2,16 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Bound;
-use std::sync::Arc;
 
 use murmurate_client::types::{FileState, HeldReason};
 use murmurate_crdt::document::Heads;
 use murmurate_crdt::id::{ChangeHash, DocumentId};
 use murmurate_crdt::limits;
-use murmurate_crdt::render::Rendered;
+use murmurate_crdt::overlay::Overlay;
 use murmurate_crdt::wire::{DecodeError, Decoder, Encoder};
 
 use super::checks::Refused;
+use super::overlays::Effective;
 use crate::daemon::files::{ContentHash, KnownFile, Receipt, Ticket};
 
 /// Former bases that are kept of a file: an editor that had one open when it was swapped out may still write to it. With
@@ -23,24 +23,31 @@ const STORED_BASES: usize = 8;
 const STORED_INTENTS: usize = 8;
 /// The version of a base's bytes in the store.
 const BASE_FORMAT: u8 = 1;
+/// Added to what is said of a base's file where overlays follow.
+const WITH_OVERLAYS: u8 = 4;
+/// Overlays that one file can have on a host: one for each role, and the host's.
+const OVERLAYS: usize = crate::settings::ROLES + 1;
 
 /// What a file held when it was last written or read, and at which heads that was: the ground of the next diff.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Base {
     pub(crate) heads: Heads,
+    /// The overlays that were in it, at their heads, in their order.
+    pub(crate) overlays: Vec<(Overlay, Heads)>,
     /// Of the file's bytes; `None` if there was no file.
     pub(crate) hash: Option<ContentHash>,
     pub(crate) executable: bool,
-    /// The render at the heads, once it was needed.
-    pub(crate) rendered: Option<Arc<Rendered>>,
+    /// What was shown at the heads, once it was needed.
+    pub(crate) rendered: Option<Effective>,
 }
 
 impl Base {
     /// The base that a render is written as.
-    pub(crate) fn of(rendered: &Arc<Rendered>) -> Self {
+    pub(crate) fn of(rendered: &Effective) -> Self {
         let file = rendered.file();
         Self {
-            heads: rendered.heads.clone(),
+            heads: rendered.base().heads.clone(),
+            overlays: rendered.overlays(),
             hash: file.map(|file| ContentHash(file.hash)),
             executable: file.is_some_and(|file| file.executable),
             rendered: Some(rendered.clone()),
@@ -72,23 +79,45 @@ impl Base {
     }
 
     fn encode(&self, encoder: &mut Encoder) {
-        encoder.varint(self.heads.len() as u64);
-        for head in &self.heads {
-            encoder.raw(&head.0);
-        }
+        encode_heads(&self.heads, encoder);
+        let with_overlays = if self.overlays.is_empty() { 0 } else { WITH_OVERLAYS };
         match self.hash {
-            Some(hash) => encoder.u8(1 + u8::from(self.executable)).raw(&hash.0),
-            None => encoder.u8(0),
+            Some(hash) => encoder.u8(1 + u8::from(self.executable) + with_overlays).raw(&hash.0),
+            None => encoder.u8(with_overlays),
         };
+        if !self.overlays.is_empty() {
+            encoder.varint(self.overlays.len() as u64);
+        }
+        for (overlay, heads) in &self.overlays {
+            encoder.text(&overlay.to_string());
+            encode_heads(heads, encoder);
+        }
     }
 
     fn decode(decoder: &mut Decoder<'_>) -> Result<Self, DecodeError> {
-        let count = decoder.size(limits::DEPENDENCIES, "heads")?;
-        let heads = (0..count).map(|_| decoder.array("head").map(ChangeHash)).collect::<Result<_, _>>()?;
+        let heads = decode_heads(decoder)?;
         let kind = decoder.u8("file")?;
-        let hash = if kind == 0 { None } else { Some(ContentHash(decoder.array("hash")?)) };
-        Ok(Self { heads, hash, executable: kind == 2, rendered: None })
+        let (file, with_overlays) = (kind % WITH_OVERLAYS, kind >= WITH_OVERLAYS);
+        let hash = if file == 0 { None } else { Some(ContentHash(decoder.array("hash")?)) };
+        let count = if with_overlays { decoder.size(OVERLAYS, "overlays")? } else { 0 };
+        let overlay = |decoder: &mut Decoder<'_>| {
+            Ok((decoder.text(limits::PATH_BYTES, "overlay")?.parse()?, decode_heads(decoder)?))
+        };
+        let overlays = (0..count).map(|_| overlay(decoder)).collect::<Result<_, DecodeError>>()?;
+        Ok(Self { heads, overlays, hash, executable: file == 2, rendered: None })
     }
+}
+
+fn encode_heads(heads: &Heads, encoder: &mut Encoder) {
+    encoder.varint(heads.len() as u64);
+    for head in heads {
+        encoder.raw(&head.0);
+    }
+}
+
+fn decode_heads(decoder: &mut Decoder<'_>) -> Result<Heads, DecodeError> {
+    let count = decoder.size(limits::DEPENDENCIES, "heads")?;
+    (0..count).map(|_| decoder.array("head").map(ChangeHash)).collect()
 }
 
 /// An edit that isn't taken in, because of what is wrong with it.
@@ -349,7 +378,7 @@ pub(crate) fn folder_state(name: &str) -> String {
 
 /// The store's key for a file's base.
 pub(crate) fn slot_state(document: &DocumentId) -> String {
-    format!("base/{document}")
+    format!("base/{}", document.as_str())
 }
 
 /// An edit found in a swapped-out file, whose copy in staging goes once the edit is durable.
@@ -370,8 +399,24 @@ mod tests {
             heads: vec![ChangeHash(hash)],
             hash: Some(ContentHash(hash)),
             executable: number.is_multiple_of(2),
-            rendered: None,
+            ..Base::default()
         }
+    }
+
+    #[test]
+    fn bases_remember_the_overlays_in_them_and_without_any_are_stored_as_before() {
+        let overlays = ["role=db", "host=web-1"].map(|text| (text.parse().unwrap(), vec![ChangeHash([7; 32])]));
+        for hash in [None, base(1).hash, base(2).hash] {
+            let with = Base { overlays: overlays.to_vec(), hash, ..base(2) };
+            let read = Slot::decode(&Slot { base: with.clone(), ..Slot::default() }.encode()).unwrap().base;
+            assert_eq!((read.overlays, read.hash, &read.heads), (with.overlays, hash, &with.heads));
+            assert_eq!(read.executable, hash.is_some());
+        }
+        let (mut former, hash) = (Encoder::new(), base(1).hash.unwrap().0);
+        former.u8(BASE_FORMAT).varint(1).raw(&hash).u8(1).raw(&hash).varint(0).varint(0);
+        let former = former.finish();
+        assert_eq!(Slot { base: base(1), ..Slot::default() }.encode(), former);
+        assert!(Slot::decode(&former).unwrap().base.is_same_file(&base(1)));
     }
 
     #[test]

@@ -22,6 +22,7 @@ pub(crate) mod fuzzing;
 mod link;
 pub(crate) mod membership;
 mod outbox;
+mod overlays;
 mod puts;
 mod saves;
 mod summaries;
@@ -41,6 +42,7 @@ use murmurate_crdt::document::Written;
 use murmurate_crdt::edit::Editor;
 use murmurate_crdt::envelope::{Envelope, MESH_LEVEL, SignedEnvelope};
 use murmurate_crdt::id::{DocumentId, Generation, MeshId, NodeId};
+use murmurate_crdt::overlay::Overlay;
 use murmurate_crdt::register::Register;
 use murmurate_net::environment::Environment;
 use murmurate_net::{NetworkEvent, NetworkEvents, NetworkHandle};
@@ -56,6 +58,7 @@ use self::folders::{Base, Folder, Folders};
 use self::link::Refusals;
 use self::membership::{Ended, Membership, Renewed, Standing};
 use self::outbox::Outbox;
+use self::overlays::Overlays;
 use self::puts::OpenPuts;
 use self::summaries::Summaries;
 use self::watches::Watches;
@@ -77,6 +80,8 @@ pub(crate) struct Identity {
     pub(crate) name: String,
     pub(crate) key: SigningKey,
     pub(crate) address: String,
+    /// Whose overlays it has over its files, in their order.
+    pub(crate) roles: Vec<Overlay>,
 }
 
 /// What the core is built from.
@@ -139,6 +144,7 @@ pub(crate) struct Core {
     conflicted: BTreeMap<DocumentId, usize>,
     summaries: Summaries,
     folders: Folders,
+    overlays: Overlays,
     membership: Membership,
     /// Statements to tell the engine of at the start.
     first_statements: Vec<Statement>,
@@ -197,6 +203,7 @@ impl Core {
             conflicted: BTreeMap::new(),
             summaries: Summaries::default(),
             folders: Folders::default(),
+            overlays: Overlays::of(&parts.identity.name, &parts.identity.roles),
             membership,
             first_statements: parts.statements,
             ended: None,
@@ -468,6 +475,27 @@ impl Core {
         states: Vec<StateEntry>,
         then: Then,
     ) {
+        self.commit_parts(vec![(document.clone(), written)], editor, states, then).await;
+    }
+
+    /// The same for several documents: all becomes durable, or nothing.
+    async fn commit_parts(
+        &mut self,
+        parts: Vec<(DocumentId, Written)>,
+        editor: &Editor,
+        states: Vec<StateEntry>,
+        then: Then,
+    ) {
+        let own = !parts.is_empty();
+        let changes = parts.into_iter().map(|(document, written)| self.signed(&document, written, editor)).collect();
+        let mut item = Item { changes, states, own, urgent: true, then, ..Item::default() };
+        if own {
+            item.states.extend(self.actor_state.take());
+        }
+        self.commits.push(item);
+    }
+
+    fn signed(&mut self, document: &DocumentId, written: Written, editor: &Editor) -> SignedEnvelope {
         let envelope = Envelope {
             level: MESH_LEVEL,
             document: document.clone(),
@@ -483,9 +511,7 @@ impl Core {
         }
         .sign(self.identity.mesh, &self.identity.key);
         self.mark_changed(document, &envelope, written.registers);
-        let mut item = Item { changes: vec![envelope], states, own: true, urgent: true, then, ..Item::default() };
-        item.states.extend(self.actor_state.take());
-        self.commits.push(item);
+        envelope
     }
 
     /// Takes note that a document has one more change, not durable yet.

@@ -1,7 +1,6 @@
 //! Taking in what people did to files: saves, deletes, and edits found in swapped-out files.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use murmurate_client::types::HeldReason;
@@ -14,6 +13,7 @@ use super::Core;
 use super::checks::Weight;
 use super::commits::{Item, StateEntry, Then};
 use super::folders::{Base, Held, LateCopy, folder_state, slot_state};
+use super::overlays::{Effective, NotTaken, Saved, TakenParts};
 use crate::daemon::checks::CheckFailure;
 use crate::daemon::files::{ContentHash, FileCommand, FileEvent, PATTERNS, Receipt, SaveKind, keep_aside};
 
@@ -201,7 +201,7 @@ impl Core {
 
     /// Brings what is known of a file to the disk. What told of a write that was cut off is gone after this start: the
     /// next one would take an edit made since for one of the content before that write.
-    fn keep_slot(&mut self, document: &DocumentId) {
+    pub(super) fn keep_slot(&mut self, document: &DocumentId) {
         let Some(slot) = self.folders.slot(document) else { return };
         let states = vec![(slot_state(document), Some(slot.encode()))];
         self.commits.push(Item { states, urgent: true, ..Item::default() });
@@ -282,8 +282,7 @@ impl Core {
 
     /// A file that was there when the folder joined: the mesh wins, unless the folder is adopted.
     async fn take_joining(&mut self, save: Save) {
-        let Ok(loaded) = self.documents.get(&save.document) else { return };
-        let rendered = loaded.rendered();
+        let Ok(rendered) = self.effective(&save.document) else { return };
         let adopt = self.folders.kept.get(save.document.folder()).is_some_and(|folder| folder.adopt);
         let Some(slot) = self.folders.slot(&save.document) else { return };
         match rendered.file() {
@@ -331,23 +330,31 @@ impl Core {
         let Some((save, base, late)) = self.park(save, base, late) else { return };
         let editor = self.editor(String::new());
         self.tell_watchers_before(&save.document);
-        let seen = match self.rendered_base(&save.document, &base) {
+        let seen = match self.effective_base(&save.document, &base) {
             Ok(seen) => seen,
-            Err(why) => return self.hold(&save, &base, Trouble::new(HeldReason::Document, why), late),
-        };
-        let Ok(loaded) = self.documents.get_for_change(&save.document) else {
-            return self.hold(&save, &base, Trouble::new(HeldReason::Document, "the document is frozen"), late);
-        };
-        let from = save.renamed_from.as_ref();
-        let taken = loaded.document.take_renamed_file(&seen, &save.bytes, save.executable, from, Lane::FILE, &editor);
-        let written = match taken {
-            Ok(written) => written,
             Err(error) => {
+                return self.hold(&save, &base, Trouble::new(HeldReason::Document, error.to_string()), late);
+            }
+        };
+        for layer in seen.layers() {
+            save.document.with_overlay(&layer.overlay).iter().for_each(|id| self.tell_watchers_before(id));
+        }
+        let from = save.renamed_from.as_ref();
+        let saved = Saved { bytes: &save.bytes, executable: save.executable, from };
+        let parts = match from.and_then(|from| self.shown_before_rename(from)).filter(|_| seen.file().is_none()) {
+            Some(former) => self.take_renamed_parts(&save.document, &seen, &former, saved, &editor),
+            None => self.take_parts(&save.document, &seen, saved, Lane::FILE, &editor),
+        };
+        let TakenParts { written, heads, overlays } = match parts {
+            Ok(parts) => parts,
+            Err(NotTaken::Document(error)) => {
+                return self.hold(&save, &base, Trouble::new(HeldReason::Document, error.to_string()), late);
+            }
+            Err(NotTaken::Edit(error)) => {
                 self.reload_after(&save.document, &error);
                 return self.hold(&save, &base, Trouble::of_edit(error), late);
             }
         };
-        let heads = written.as_ref().map_or(seen.heads.clone(), |written| vec![written.hash]);
         let is_late = late.is_some();
         let mut states = Vec::new();
         if !is_late {
@@ -356,7 +363,7 @@ impl Core {
             states.extend(self.note_edit(&save.document, is_change));
         }
         let Some(slot) = self.folders.slot(&save.document) else { return };
-        let taken = Base { heads, hash: Some(save.hash), executable: save.executable, rendered: None };
+        let taken = Base { heads, overlays, hash: Some(save.hash), executable: save.executable, rendered: None };
         if is_late {
             // Its editor may go on writing where it is.
             slot.remember(taken);
@@ -367,11 +374,15 @@ impl Core {
         }
         states.push((slot_state(&save.document), Some(slot.encode())));
         let then = late.map_or(Then::Nothing, Then::ForgetCopy);
-        match written {
-            Some(written) => self.commit_own(&save.document, written, &editor, states, then).await,
-            None => self.commits.push(Item { states, then, urgent: true, ..Item::default() }),
-        }
+        self.commit_parts(written, &editor, states, then).await;
         self.dirty.insert(save.document);
+    }
+
+    /// What a file showed here before it was renamed.
+    fn shown_before_rename(&mut self, from: &RenamedFrom) -> Option<Effective> {
+        let slots = &self.folders.kept.get(from.document.folder())?.slots;
+        let base = slots.get(from.document.path())?.base.clone();
+        self.effective_base(&from.document, &base).ok()
     }
 
     /// Somebody has put other bytes into a file, or taken it away, and that is accepted: it is reloaded with them, whatever a
@@ -384,18 +395,6 @@ impl Core {
         let noted = self.note_good(document);
         self.bytes_changed(document);
         noted
-    }
-
-    /// The render that a base stands for.
-    pub(super) fn rendered_base(&mut self, document: &DocumentId, base: &Base) -> Result<Arc<Rendered>, String> {
-        if let Some(rendered) = &base.rendered {
-            return Ok(rendered.clone());
-        }
-        let loaded = self.documents.get(document).map_err(|error| error.to_string())?;
-        if loaded.document.heads() == base.heads {
-            return Ok(loaded.rendered());
-        }
-        Ok(Arc::new(loaded.document.render_at(&base.heads)))
     }
 
     /// Leaves an edit alone, and says why.
@@ -460,8 +459,8 @@ impl Core {
         let editor = self.editor(String::new());
         self.tell_watchers_before(&document);
         self.cancel_write(&document);
-        let Ok(seen) = self.rendered_base(&document, &base) else { return };
-        self.delete_document(&document, &seen, Lane::FILE, &editor).await;
+        let Ok(seen) = self.effective_base(&document, &base) else { return };
+        self.delete_document(&document, seen.base(), Lane::FILE, &editor).await;
     }
 
     async fn delete_document(&mut self, document: &DocumentId, seen: &Rendered, lane: Lane, editor: &Editor) {

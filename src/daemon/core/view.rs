@@ -8,13 +8,15 @@ use murmurate_crdt::conflict::{self, Conflict, Kind, Subject};
 use murmurate_crdt::document::Document;
 use murmurate_crdt::id::DocumentId;
 use murmurate_crdt::key::{Address, Lookup};
-use murmurate_crdt::path::Path;
+use murmurate_crdt::overlay::{Composed, Overlay, Source};
+use murmurate_crdt::path::{Path, Segment};
 use murmurate_crdt::register::{EpochId, Part, Register};
 use murmurate_crdt::render::Content;
 use murmurate_crdt::tree::{self, Node};
 use murmurate_crdt::value::Value;
 
 use super::Core;
+use super::overlays::Effective;
 
 /// Longest text of a whole file that a conflict shows; the rest is named by its length.
 const SHOWN_BYTES: usize = 4_096;
@@ -114,6 +116,13 @@ pub(super) fn key_of(address: &Address) -> String {
     address.to_string().split_once('#').map(|(_, key)| key.to_string()).unwrap_or_default()
 }
 
+/// The key of a path of an overlay, as it is addressed there.
+pub(super) fn plain_key(effective: &Effective, overlay: &Overlay, path: &Path) -> String {
+    let layer = effective.layers().find(|layer| layer.overlay == *overlay);
+    let content = layer.and_then(|layer| layer.rendered.file());
+    content.map(|content| Lookup::new(&content.tree).format(path)).unwrap_or_default()
+}
+
 /// The newest change of a document, as the merge orders them.
 pub(super) fn newest(document: &Document) -> Option<Dot> {
     let history = document.history();
@@ -139,10 +148,20 @@ pub(super) fn values(file: &Content) -> impl Iterator<Item = &Node> {
     nodes.into_iter()
 }
 
-/// A value with its version.
+/// A value with its version, and the overlay that it comes from.
 pub(super) struct EntryView {
     pub(super) value: TypedValue,
     pub(super) dot: Option<Dot>,
+    pub(super) overlay: Option<Overlay>,
+}
+
+/// What one document says of a key.
+pub(super) struct ExplainedView {
+    pub(super) key: String,
+    pub(super) value: TypedValue,
+    pub(super) dot: Option<Dot>,
+    pub(super) overlay: Option<Overlay>,
+    pub(super) is_shown: bool,
 }
 
 /// What watchers last saw of a document: by key its text, version, and whether it has a conflict.
@@ -155,32 +174,92 @@ pub(super) struct Shown {
 pub(super) struct ShownKey {
     pub(super) value: TypedValue,
     pub(super) dot: Option<Dot>,
+    pub(super) overlay: Option<Overlay>,
     pub(super) conflicts: usize,
 }
 
 impl ShownKey {
     /// Whether the node is this key as the same change left it: then it has the same value, which needn't be read again.
-    fn is_of(&self, node: &Node, dot: Option<Dot>) -> bool {
+    fn is_of(&self, node: &Node, origin: &Where) -> bool {
         let is_text = matches!(&node.content, tree::Content::Scalar(text) if *text == self.value.text);
-        is_text && dot.is_some() && dot == self.dot
+        is_text && origin.dot.is_some() && origin.dot == self.dot && origin.overlay == self.overlay
+    }
+}
+
+/// Which change wrote a value, and to which overlay.
+#[derive(Debug, Clone, PartialEq)]
+struct Where {
+    dot: Option<Dot>,
+    overlay: Option<Overlay>,
+    conflicts: usize,
+}
+
+/// A document that a file is made of.
+struct PartView<'a> {
+    document: &'a Document,
+    content: Option<&'a Content>,
+    conflicted: BTreeMap<&'a Path, usize>,
+}
+
+impl<'a> PartView<'a> {
+    fn new(document: &'a Document, content: Option<&'a Content>, conflicts: &'a [Conflict]) -> Self {
+        let mut conflicted = BTreeMap::new();
+        for conflict in conflicts {
+            *conflicted.entry(&conflict.path).or_insert(0) += conflict.values.len();
+        }
+        Self { document, content, conflicted }
+    }
+
+    /// The change that wrote what stands at a path, or the list that it stands in.
+    fn dot(&self, path: &Path) -> Option<Dot> {
+        let epoch = &self.content?.epoch;
+        let own = dot_at(self.document, epoch, path);
+        own.or_else(|| self.dot(&path.parent().filter(|_| matches!(path.last(), Some(Segment::Item(_))))?))
     }
 }
 
 /// One file, ready to be looked at.
 pub(super) struct FileView<'a> {
-    document: &'a Document,
+    /// The document, then the overlays over it.
+    parts: Vec<PartView<'a>>,
+    composed: Option<&'a Composed>,
     file: &'a Content,
     lookup: Lookup<'a>,
-    conflicted: BTreeMap<&'a Path, usize>,
 }
 
 impl<'a> FileView<'a> {
+    /// A document alone.
     pub(super) fn new(document: &'a Document, file: &'a Content, conflicts: &'a [Conflict]) -> Self {
-        let mut conflicted = BTreeMap::new();
-        for conflict in conflicts {
-            *conflicted.entry(&conflict.path).or_insert(0) += conflict.values.len();
+        Self::composed(vec![(document, conflicts)], file, None)
+    }
+
+    /// A file with the documents that it is made of.
+    pub(super) fn composed(
+        documents: Vec<(&'a Document, &'a [Conflict])>,
+        file: &'a Content,
+        composed: Option<&'a Composed>,
+    ) -> Self {
+        let layers = composed.into_iter().flat_map(|composed| composed.layers().map(|layer| layer.rendered.file()));
+        let contents = std::iter::once(Some(file)).chain(layers);
+        let parts = documents.into_iter().zip(contents);
+        let parts = parts.map(|((document, conflicts), content)| PartView::new(document, content, conflicts));
+        Self { parts: parts.collect(), composed, file, lookup: Lookup::new(&file.tree) }
+    }
+
+    /// Where what stands at a path comes from.
+    fn origin(&self, path: &Path) -> Where {
+        let source =
+            self.composed.map_or_else(|| Source { layer: None, path: path.clone() }, |composed| composed.source(path));
+        let part = self.parts.get(source.layer.map_or(0, |layer| layer + 1));
+        Where {
+            dot: part.and_then(|part| part.dot(&source.path)),
+            overlay: source.layer.and_then(|layer| self.overlay(layer)),
+            conflicts: part.and_then(|part| part.conflicted.get(&source.path)).copied().unwrap_or(0),
         }
-        Self { document, file, lookup: Lookup::new(&file.tree), conflicted }
+    }
+
+    fn overlay(&self, layer: usize) -> Option<Overlay> {
+        Some(self.composed?.layers().nth(layer)?.overlay.clone())
     }
 
     /// The key of a path, as users write it.
@@ -192,13 +271,14 @@ impl<'a> FileView<'a> {
         values(self.file)
             .filter_map(|node| {
                 let value = self.scalar(node)?;
-                let dot = dot_at(self.document, &self.file.epoch, &node.path);
+                let Where { dot, overlay, conflicts } = self.origin(&node.path);
                 Some(types::Key {
-                    doc: self.document.id().to_string(),
+                    doc: self.doc(),
                     key: self.key(&node.path),
                     value,
                     version: dot.map(|dot| dot.to_string()).unwrap_or_default(),
-                    conflict: self.conflicted.contains_key(&node.path),
+                    conflict: conflicts > 0,
+                    overlay: overlay.map(|overlay| overlay.to_string()),
                 })
             })
             .collect()
@@ -215,17 +295,76 @@ impl<'a> FileView<'a> {
     /// The value at a path: a scalar, or a table or list with all in it.
     pub(super) fn entry(&self, path: &Path) -> Option<EntryView> {
         if let Some(value) = self.lookup.node(path).and_then(|node| self.scalar(node)) {
-            return Some(EntryView { value, dot: dot_at(self.document, &self.file.epoch, path) });
+            let Where { dot, overlay, .. } = self.origin(path);
+            return Some(EntryView { value, dot, overlay });
         }
         let meaning = self.file.meaning_at(path)?;
-        let below: BTreeSet<Dot> = values(self.file)
-            .filter(|node| node.path.starts_with(path))
-            .filter_map(|node| dot_at(self.document, &self.file.epoch, &node.path))
-            .collect();
-        let history = self.document.history();
-        let dot = below.into_iter().max_by_key(|dot| history.record(*dot).map(|record| (record.max_op, dot.writer)));
+        let below = values(self.file).filter(|node| node.path.starts_with(path)).map(|node| self.origin(&node.path));
+        // Of several documents that of the uppermost: their versions can't be compared.
+        let newest = below.max_by_key(|origin| self.age(origin));
         let text = meaning.to_json().to_string();
-        Some(EntryView { value: typed(&meaning, &text), dot })
+        let (dot, overlay) = newest.map_or((None, None), |origin| (origin.dot, origin.overlay));
+        Some(EntryView { value: typed(&meaning, &text), dot, overlay })
+    }
+
+    fn age(&self, origin: &Where) -> Option<(usize, u64, murmurate_crdt::id::Writer)> {
+        let is_of = |layer: &murmurate_crdt::overlay::Layer| Some(&layer.overlay) == origin.overlay.as_ref();
+        let layer = self.composed.and_then(|composed| composed.layers().position(is_of));
+        let number = layer.map_or(0, |layer| layer + 1);
+        let dot = origin.dot?;
+        let record = self.parts.get(number)?.document.history().record(dot)?;
+        Some((number, record.max_op, dot.writer))
+    }
+
+    fn doc(&self) -> String {
+        self.parts.first().map(|part| part.document.id().to_string()).unwrap_or_default()
+    }
+
+    /// What each document that the file is made of says at a path and below it, in the order of the keys, the documents in
+    /// theirs.
+    pub(super) fn explained(&self, at: &Path) -> Vec<ExplainedView> {
+        let mut paths: BTreeSet<Path> = values(self.file).map(|node| node.path.clone()).collect();
+        paths.extend(self.composed.iter().flat_map(|composed| composed.taken_away()).map(|(_, path)| path.clone()));
+        let mut all = Vec::new();
+        for path in paths.iter().filter(|path| path.starts_with(at)) {
+            let said = (0..self.parts.len()).filter_map(|number| self.said(number, path));
+            let before = all.len();
+            all.extend(said);
+            if all.len() > before
+                && let Some(last) = all.last_mut()
+            {
+                last.is_shown = true;
+            }
+        }
+        all
+    }
+
+    /// What one of the documents says at a path.
+    fn said(&self, number: usize, path: &Path) -> Option<ExplainedView> {
+        let part = self.parts.get(number)?;
+        let (content, own) = match (number.checked_sub(1), self.composed) {
+            (None, Some(composed)) => (composed.base().file()?, path.clone()),
+            (None, None) => (self.file, path.clone()),
+            (Some(layer), composed) => (part.content?, composed?.path_in(layer, path)?),
+        };
+        let node = content.tree.root.find(&own);
+        let text = node.and_then(|node| match &node.content {
+            tree::Content::Scalar(text) => Some(typed(&content.scalar(text)?, text)),
+            _ => None,
+        });
+        let meaning = || content.meaning_at(&own).map(|value| typed(&value, &value.to_json().to_string()));
+        let hidden = || content.hides.contains(&own).then(TypedValue::deleted);
+        let value = text.or_else(meaning).or_else(hidden)?;
+        let dot = part.dot(&own);
+        let overlay = number.checked_sub(1).and_then(|layer| self.overlay(layer));
+        // A table in the document may lie below what an overlay takes away as a whole.
+        let key = match self.composed {
+            Some(composed) if self.lookup.node(path).is_none() => {
+                Lookup::new(&composed.base().file()?.tree).format(path)
+            }
+            _ => self.key(path),
+        };
+        Some(ExplainedView { key, value, dot, overlay, is_shown: false })
     }
 
     /// Every value, by its key.
@@ -237,11 +376,11 @@ impl<'a> FileView<'a> {
     pub(super) fn shown(&self, before: Option<&Shown>) -> Shown {
         let keys = values(self.file).filter_map(|node| {
             let key = self.key(&node.path);
-            let dot = dot_at(self.document, &self.file.epoch, &node.path);
-            let known = before.and_then(|before| before.keys.get(&key)).filter(|known| known.is_of(node, dot));
+            let origin = self.origin(&node.path);
+            let known = before.and_then(|before| before.keys.get(&key)).filter(|known| known.is_of(node, &origin));
             let value = known.map_or_else(|| self.scalar(node), |known| Some(known.value.clone()))?;
-            let conflicts = self.conflicted.get(&node.path).copied().unwrap_or(0);
-            Some((key, ShownKey { value, dot, conflicts }))
+            let Where { dot, overlay, conflicts } = origin;
+            Some((key, ShownKey { value, dot, overlay, conflicts }))
         });
         Shown { keys: keys.collect() }
     }

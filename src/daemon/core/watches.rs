@@ -4,11 +4,13 @@
 //! document showed before is kept from just before its first change in a turn, and only while somebody watches; what its
 //! watchers were told last is that, too.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use murmurate_client::types::{ApiError, ErrorCode, Event, EventKind, TypedValue, V1};
 use murmurate_crdt::clock::Dot;
+use murmurate_crdt::document::Heads;
 use murmurate_crdt::id::DocumentId;
+use murmurate_crdt::overlay::Overlay;
 use tokio::sync::mpsc;
 
 use super::Core;
@@ -52,7 +54,7 @@ impl Watches {
         if self.watches.is_empty() {
             return false;
         }
-        let keys = format!("{}#", murmurate_crdt::key::percent_encoded(document.as_str()));
+        let keys = format!("{document}#");
         self.watches.iter().any(|watch| keys.starts_with(&watch.prefix) || watch.prefix.starts_with(&keys))
     }
 }
@@ -63,11 +65,19 @@ struct Difference {
     key: String,
     value: Option<TypedValue>,
     dot: Option<Dot>,
+    overlay: Option<Overlay>,
 }
 
 impl Core {
-    /// Remembers what a document shows, before it changes.
+    /// Remembers what a document shows, before it changes; of an overlay also what the file shows that it is over.
     pub(super) fn tell_watchers_before(&mut self, document: &DocumentId) {
+        if let Some(file) = self.file_with(document) {
+            self.remember_shown(&file);
+        }
+        self.remember_shown(document);
+    }
+
+    fn remember_shown(&mut self, document: &DocumentId) {
         if self.watches.before.contains_key(document) {
             return;
         }
@@ -100,7 +110,8 @@ impl Core {
     }
 
     fn event(&mut self, document: &DocumentId, difference: Difference, position: &str) -> Event {
-        let origin = difference.dot.map(|dot| self.origin(document, dot));
+        let source = difference.overlay.as_ref().and_then(|overlay| document.with_overlay(overlay).ok());
+        let origin = difference.dot.map(|dot| self.origin(source.as_ref().unwrap_or(document), dot));
         Event {
             v: V1,
             kind: difference.kind,
@@ -185,9 +196,11 @@ impl Core {
         }
         let mut since: BTreeMap<DocumentId, Vec<Dot>> = BTreeMap::new();
         applied.into_iter().for_each(|applied| since.entry(applied.document).or_default().push(applied.dot));
+        let files: Vec<DocumentId> = since.keys().filter_map(|document| self.file_with(document)).collect();
+        let documents: BTreeSet<DocumentId> = since.keys().cloned().chain(files).collect();
         let mut events = Vec::new();
-        for (document, dots) in since {
-            let before = self.shown_before(&document, &dots);
+        for document in documents {
+            let before = self.shown_before(&document, &since).unwrap_or_default();
             let now = self.shown(&document, Some(&before));
             for difference in differences(&before, &now) {
                 let event = self.event(&document, difference, position);
@@ -199,29 +212,51 @@ impl Core {
         events
     }
 
-    /// What a document showed before some changes: at the changes that they build on and that aren't among them.
-    fn shown_before(&mut self, document: &DocumentId, dots: &[Dot]) -> Shown {
-        let Ok(loaded) = self.documents.get(document) else { return Shown::default() };
+    /// What a document showed before some changes to it and to the overlays over it.
+    fn shown_before(&mut self, document: &DocumentId, since: &BTreeMap<DocumentId, Vec<Dot>>) -> Option<Shown> {
+        let heads = self.heads_before(document, since)?;
+        let mut overlays = Vec::new();
+        let over = if document.is_overlay() { Vec::new() } else { self.own_overlays(document) };
+        for (overlay, id) in over {
+            let heads = self.heads_before(&id, since)?;
+            if !heads.is_empty() {
+                overlays.push((overlay, heads));
+            }
+        }
+        let effective = self.effective_at(document, &heads, &overlays).ok()?;
+        self.look(document, &effective, false, |view| view.shown(None)).ok()?
+    }
+
+    /// The heads of a document before some changes: the changes that they build on and that aren't among them.
+    fn heads_before(&mut self, document: &DocumentId, since: &BTreeMap<DocumentId, Vec<Dot>>) -> Option<Heads> {
+        let loaded = self.documents.get(document).ok()?;
         let history = loaded.document.history();
+        let dots = since.get(document).map_or(&[][..], Vec::as_slice);
         let records = dots.iter().filter_map(|dot| history.record(*dot));
-        let new: std::collections::BTreeSet<_> = records.clone().map(|record| record.hash).collect();
+        let new: BTreeSet<_> = records.clone().map(|record| record.hash).collect();
         let tips = loaded.document.heads();
         let below = records.flat_map(|record| &record.dependencies).chain(&tips).copied();
-        let heads: std::collections::BTreeSet<_> = below.filter(|hash| !new.contains(hash)).collect();
-        let rendered = loaded.document.render_at(&heads.into_iter().collect::<Vec<_>>());
-        match rendered.file() {
-            Some(file) => super::view::FileView::new(&loaded.document, file, &[]).shown(None),
-            None => Shown::default(),
-        }
+        let heads: BTreeSet<_> = below.filter(|hash| !new.contains(hash)).collect();
+        Some(heads.into_iter().collect())
     }
 }
 
 fn address(event: &Event) -> String {
-    format!("{}#{}", murmurate_crdt::key::percent_encoded(&event.doc), event.key)
+    format!("{}#{}", event.doc, event.key)
 }
 
 fn put(kind: EventKind, key: &str, shown: &ShownKey) -> Difference {
-    Difference { kind, key: key.into(), value: Some(shown.value.clone()), dot: shown.dot }
+    Difference {
+        kind,
+        key: key.into(),
+        value: Some(shown.value.clone()),
+        dot: shown.dot,
+        overlay: shown.overlay.clone(),
+    }
+}
+
+fn gone(kind: EventKind, key: &str) -> Difference {
+    Difference { kind, key: key.into(), value: None, dot: None, overlay: None }
 }
 
 /// What happened between two states of a document, in the order of the keys.
@@ -229,7 +264,8 @@ fn differences(before: &Shown, now: &Shown) -> Vec<Difference> {
     let mut found = Vec::new();
     for (key, shown) in &now.keys {
         let old = before.keys.get(key);
-        if old.is_none_or(|old| old.value != shown.value || old.dot != shown.dot) {
+        let is_same = |old: &ShownKey| old.value == shown.value && old.dot == shown.dot && old.overlay == shown.overlay;
+        if !old.is_some_and(is_same) {
             found.push(put(EventKind::Put, key, shown));
         }
         let conflicts_before = old.map_or(0, |old| old.conflicts);
@@ -240,9 +276,9 @@ fn differences(before: &Shown, now: &Shown) -> Vec<Difference> {
         }
     }
     for (key, old) in before.keys.iter().filter(|(key, _)| !now.keys.contains_key(*key)) {
-        found.push(Difference { kind: EventKind::Delete, key: key.clone(), value: None, dot: None });
+        found.push(gone(EventKind::Delete, key));
         if old.conflicts > 0 {
-            found.push(Difference { kind: EventKind::Resolved, key: key.clone(), value: None, dot: None });
+            found.push(gone(EventKind::Resolved, key));
         }
     }
     found

@@ -1,18 +1,17 @@
 //! Bringing files in step with documents: a render is written once all changes in it are durable.
 
 use std::ops::Bound;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use murmurate_crdt::id::DocumentId;
-use murmurate_crdt::render::Rendered;
 use murmurate_protocol::Event;
 
 use super::Core;
 use super::commits::{Item, Then};
 use super::documents::{DocumentError, DueSnapshot};
 use super::folders::{Base, Writing, slot_state};
+use super::overlays::Effective;
 use crate::daemon::files::{ContentHash, FileCommand, Ticket, WriteFailure};
 
 /// Documents rendered in one turn: at the start all are, and requests and peers don't wait for them.
@@ -39,8 +38,8 @@ impl Core {
                     continue;
                 }
             };
-            let rendered = loaded.rendered();
             let conflicts = loaded.conflicts();
+            let rendered = loaded.rendered();
             self.summaries.note(&loaded.document, &rendered);
             match loaded.due_snapshot() {
                 DueSnapshot::No => {}
@@ -54,7 +53,15 @@ impl Core {
             }
             self.count_conflicts(&document, conflicts.len()).await;
             self.tell_watchers(&document);
-            self.bring_in_step(&document, &rendered).await;
+            if document.is_overlay() {
+                self.dirty.extend(self.file_with(&document));
+                continue;
+            }
+            match self.effective(&document) {
+                Ok(effective) => self.bring_in_step(&document, &effective).await,
+                // Without it the file would lose what is this host's own: it is left as it is.
+                Err(error) => tracing::error!(%document, %error, "an overlay of the file can't be read"),
+            }
         }
         self.publish_converged();
     }
@@ -89,13 +96,13 @@ impl Core {
             if count == 0 { self.conflicted.remove(document) } else { self.conflicted.insert(document.clone(), count) };
         if before.unwrap_or(0) != count {
             let value = (count > 0).then(|| (count as u64).to_be_bytes().to_vec());
-            let states = vec![(format!("conflicts/{document}"), value)];
+            let states = vec![(format!("conflicts/{}", document.as_str()), value)];
             self.commits.push(Item { states, ..Item::default() });
         }
     }
 
     /// Starts a write of the document's file, if it isn't what it should be and nothing stands in the way.
-    async fn bring_in_step(&mut self, document: &DocumentId, rendered: &Arc<Rendered>) {
+    async fn bring_in_step(&mut self, document: &DocumentId, effective: &Effective) {
         let Some(folder) = self.folders.kept.get(document.folder()) else { return };
         if !folder.scanned || folder.stopped || self.checks.has_parked(document) {
             return;
@@ -103,13 +110,18 @@ impl Core {
         if !self.folders.slot(document).is_some_and(|slot| slot.is_free()) {
             return;
         }
-        let Some(target) = self.wanted(document, rendered) else { return };
+        let Some(target) = self.wanted(document, effective) else { return };
         let Some(slot) = self.folders.slot(document) else { return };
         if slot.base.is_same_file(&target) {
             // The file shows what came in meanwhile: an edit of it has seen that.
             slot.base.heads = target.heads;
+            let overlays = std::mem::replace(&mut slot.base.overlays, target.overlays);
             slot.base.rendered = target.rendered;
             slot.failed = None;
+            if overlays != slot.base.overlays {
+                // Else an edit that is found at the next start would be told apart wrongly.
+                self.keep_slot(document);
+            }
             return;
         }
         self.start_write(document, target);
@@ -198,9 +210,9 @@ impl Core {
     }
 }
 
-fn command(document: &DocumentId, ticket: Ticket, rendered: &Rendered, replaces: Option<ContentHash>) -> FileCommand {
+fn command(document: &DocumentId, ticket: Ticket, shown: &Effective, replaces: Option<ContentHash>) -> FileCommand {
     let (folder, path) = (document.folder().to_string(), document.path().to_string());
-    match (rendered.file(), replaces) {
+    match (shown.file(), replaces) {
         (None, Some(replaces)) => FileCommand::Delete { ticket, folder, path, replaces },
         (file, replaces) => FileCommand::Write {
             ticket,

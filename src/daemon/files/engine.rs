@@ -22,8 +22,10 @@ use super::names;
 /// What an event tells of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Hint {
-    /// Its writer closed it, or it was moved here: it is whole.
+    /// Its writer closed it: it is whole.
     Done,
+    /// It was moved here: it is whole, unless it was the daemon that moved it.
+    Moved,
     /// It was written to.
     Changed,
     /// Its mode or owner changed, or it may have changed.
@@ -122,6 +124,8 @@ struct Tracked {
     joining: bool,
     generation: u64,
     writer: Writer,
+    /// The device and inode number of what was written here last for the core.
+    placed: Option<(u64, u64)>,
     state: State,
 }
 
@@ -132,8 +136,11 @@ enum Writer {
     Unknown,
     /// It was written to then, and not closed since.
     Open(Duration),
-    /// It was closed after it was written to, or came whole.
+    /// It was closed after it was written to.
     Done,
+    /// A file was moved here. If it is the one that was written for the core, that tells nothing of who has written to it
+    /// since: the word of our own move may come late.
+    Moved,
 }
 
 /// Deletes that count, and those that wait.
@@ -230,15 +237,16 @@ impl Engine {
         let Some(file) = self.track(path, disk_path) else { return false };
         match hint {
             Hint::Done => file.writer = Writer::Done,
+            Hint::Moved => file.writer = Writer::Moved,
             Hint::Changed => file.writer = Writer::Open(now),
             Hint::Touched => {}
         }
         let quiet_at = match (hint, &file.state) {
-            (Hint::Done, _) => now,
+            (Hint::Done | Hint::Moved, _) => now,
             (Hint::Touched, State::Due { at, held: None, .. }) => *at,
             (Hint::Changed | Hint::Touched, _) => now + QUIET,
         };
-        self.set_due(now, path, quiet_at, stamp.filter(|_| hint != Hint::Done));
+        self.set_due(now, path, quiet_at, stamp.filter(|_| !matches!(hint, Hint::Done | Hint::Moved)));
         true
     }
 
@@ -253,7 +261,7 @@ impl Engine {
             State::Missing { .. } | State::Held(_) => true,
         };
         if changed {
-            if file.writer == Writer::Done {
+            if matches!(file.writer, Writer::Done | Writer::Moved) {
                 file.writer = Writer::Unknown;
             }
             let (at, quiet) = if sighting.at_rest { (now, None) } else { (now + QUIET, Some(sighting.stamp)) };
@@ -302,6 +310,10 @@ impl Engine {
             self.settle(now, path, read);
             return Decision::Known;
         }
+        if file.writer == Writer::Moved && file.placed == Some(read.stamp.inode) {
+            file.writer = Writer::Unknown;
+            return self.wait_for_quiet(now, path, read.stamp, since);
+        }
         if !read.grown && (read.open || file.is_open(now)) {
             return self.wait_for_writer(now, path, read, since);
         }
@@ -323,7 +335,7 @@ impl Engine {
 
     /// Whether nothing tells that the file's writer is done: then it is worth looking who has it open.
     pub(crate) fn may_be_open(&self, path: &str) -> bool {
-        self.files.get(path).is_none_or(|file| file.writer != Writer::Done)
+        self.files.get(path).is_none_or(|file| !matches!(file.writer, Writer::Done | Writer::Moved))
     }
 
     /// A file can't be read and is left alone until it changes; `stamp` is its state, if that is known.
@@ -334,14 +346,15 @@ impl Engine {
         }
     }
 
-    /// The core's content was written.
-    pub(crate) fn wrote(&mut self, path: &str, disk_path: &str, known: KnownFile) {
+    /// The core's content was written; `placed` is the inode of the file that it was put there with, if one was.
+    pub(crate) fn wrote(&mut self, path: &str, disk_path: &str, known: KnownFile, placed: Option<(u64, u64)>) {
         let file = self.files.entry(path.to_owned()).or_insert_with(|| Tracked::new(disk_path.to_owned(), None));
         file.known = Some(known);
         // The next look reads it: what is there may already be the next edit.
         file.stamp = None;
         file.joining = false;
-        file.writer = Writer::Done;
+        file.writer = Writer::Unknown;
+        file.placed = placed.or(file.placed);
         self.set_state(path, State::Settled { check_again_at: None });
     }
 
@@ -518,7 +531,8 @@ impl Engine {
 impl Tracked {
     fn new(disk_path: String, known: Option<KnownFile>) -> Self {
         let state = State::Settled { check_again_at: None };
-        Self { disk_path, known, stamp: None, joining: false, generation: 0, writer: Writer::Unknown, state }
+        let writer = Writer::Unknown;
+        Self { disk_path, known, stamp: None, joining: false, generation: 0, writer, placed: None, state }
     }
 
     fn is_open(&self, now: Duration) -> bool {

@@ -87,6 +87,28 @@ fn a_file_is_read_when_its_writer_is_done() {
     check(&[(10, Sees(5, false)), (309, Nothing), (310, Reads(5, "new", SAVED))]);
 }
 
+/// The word of the daemon's own move may come when somebody is already in the middle of writing to what it put there.
+#[test]
+fn what_the_daemon_put_there_is_not_whole_because_it_was_moved() {
+    for (placed, expected) in [((1, 1), Decision::Later), ((2, 2), SAVED)] {
+        let mut engine = Engine::new(BTreeMap::from([("a".to_owned(), file("old"))]));
+        engine.wrote("a", "a", file("ours"), Some(placed));
+        engine.hint(ms(10), "a", "a", Hint::Moved, None);
+        assert_eq!(engine.due(ms(10), 9), ["a"]);
+        let (cut_off, grown, open) = (false, false, false);
+        let read = Read { stamp: stamp(5), file: file("half"), stable: true, cut_off, grown, open, old: false };
+        assert_eq!(engine.read(ms(10), "a", read), expected);
+        if expected == SAVED {
+            continue;
+        }
+        assert_eq!((engine.due(ms(309), 9), engine.due(ms(310), 9)), (vec![], vec!["a".to_owned()]));
+        assert!(engine.may_be_open("a"), "it is looked who has it open");
+        assert_eq!(engine.read(ms(310), "a", Read { open: true, ..read }), Decision::Later);
+        engine.hint(ms(900), "a", "a", Hint::Done, None);
+        assert_eq!(engine.read(ms(900), "a", Read { file: file("whole"), ..read }), SAVED);
+    }
+}
+
 #[test]
 fn a_file_that_was_written_to_and_not_closed_is_waited_for() {
     let changed = Hints(Hint::Changed);
@@ -205,7 +227,7 @@ fn own_writes_are_known_by_their_hash_and_edits_by_theirs() {
         open: false,
         old: true,
     };
-    engine.wrote("a", "a", file("ours"));
+    engine.wrote("a", "a", file("ours"), None);
     for (content, expected) in
         [("ours", Decision::Known), ("theirs", SAVED), ("theirs", Decision::Known), ("ours", SAVED)]
     {

@@ -43,7 +43,7 @@ impl Folder {
             return Err(failed(error));
         }
         discard(directory, name);
-        self.keep_looking(directory, kept, path);
+        self.keep_looking(kept, path);
         directory.sync_directory(names::split(target).0).map_err(failed)
     }
 }

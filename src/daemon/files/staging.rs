@@ -90,14 +90,15 @@ pub(super) fn discard(directory: &dyn Directory, name: &str) {
 }
 
 impl Folder {
-    /// A file was swapped out into staging: looks at it now and later.
-    pub(super) fn keep_looking(&mut self, directory: &dyn Directory, name: String, path: &str) {
+    /// A file was swapped out into staging: it is looked at from the next step on.
+    pub(super) fn keep_looking(&mut self, name: String, path: &str) {
         let (_, new, old) = parse(&name).unwrap_or_default();
         let executable = self.engine.known(path).map(|known| known.executable);
         let base = self.staging.base(self.cache.get(path));
         let swapped = Swapped::new(self.now, path.to_owned(), old, new, executable, base);
         self.staging.swapped.insert(name.clone(), swapped);
-        self.look_at(directory, &name);
+        // Under the name that it has now, nobody was seen to have it open.
+        self.open_files = None;
     }
 
     /// Looks at all swapped-out files whose time has come.

@@ -52,7 +52,7 @@ pub(crate) struct Look {
 }
 
 impl Swapped {
-    /// To be looked at now.
+    /// To be looked at as soon as possible.
     pub(crate) fn new(
         now: Duration,
         path: String,
@@ -121,6 +121,10 @@ impl Swapped {
 
     /// A look was taken. Returns whether it is an edit to report now.
     pub(crate) fn looked(&mut self, now: Duration, look: Look) -> bool {
+        if self.looks == 0 {
+            // Not before: the write that swapped it out may have waited long for the disk.
+            self.started = now;
+        }
         self.looks += 1;
         let last = self.looks >= LOOKS;
         let same_since = self.seen.filter(|(file, _)| *file == look.file).map(|(_, since)| since);

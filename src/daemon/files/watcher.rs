@@ -32,10 +32,16 @@ impl HintAt {
         Self { path, hint: Hint::Changed }
     }
 
-    /// What is at this absolute path is whole: its writer closed it, or it was moved there.
+    /// What is at this absolute path is whole: its writer closed it.
     #[must_use]
     pub fn done(path: PathBuf) -> Self {
         Self { path, hint: Hint::Done }
+    }
+
+    /// Something was moved to this absolute path.
+    #[must_use]
+    pub fn moved(path: PathBuf) -> Self {
+        Self { path, hint: Hint::Moved }
     }
 }
 
@@ -131,7 +137,8 @@ impl Handler {
 fn hint_of(kind: EventKind) -> Option<Hint> {
     match kind {
         EventKind::Access(AccessKind::Close(AccessMode::Write)) => Some(Hint::Done),
-        EventKind::Modify(ModifyKind::Name(RenameMode::To)) | EventKind::Create(CreateKind::Folder) => Some(Hint::Done),
+        EventKind::Modify(ModifyKind::Name(RenameMode::To)) => Some(Hint::Moved),
+        EventKind::Create(CreateKind::Folder) => Some(Hint::Done),
         // The two halves of a rename come by themselves.
         EventKind::Access(_) | EventKind::Modify(ModifyKind::Name(RenameMode::Both)) => None,
         EventKind::Modify(ModifyKind::Data(_)) => Some(Hint::Changed),
@@ -151,7 +158,7 @@ mod tests {
         for (kind, hint) in [
             (EventKind::Access(AccessKind::Close(AccessMode::Write)), Some(Hint::Done)),
             (EventKind::Access(AccessKind::Open(AccessMode::Any)), None),
-            (EventKind::Modify(ModifyKind::Name(RenameMode::To)), Some(Hint::Done)),
+            (EventKind::Modify(ModifyKind::Name(RenameMode::To)), Some(Hint::Moved)),
             (EventKind::Modify(ModifyKind::Name(RenameMode::From)), Some(Hint::Touched)),
             (EventKind::Modify(ModifyKind::Name(RenameMode::Both)), None),
             (EventKind::Modify(ModifyKind::Data(DataChange::Any)), Some(Hint::Changed)),

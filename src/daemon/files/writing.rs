@@ -153,14 +153,16 @@ impl Folder {
         match (&pending.task, current) {
             (Task::Write { bytes, executable, .. }, current) => {
                 let new = KnownFile { hash: ContentHash::of(bytes), executable: *executable };
+                let is_there = matches!(&current, Current::File { file, .. } if *file == new);
                 match current {
-                    Current::File { file, .. } if file == new => {}
+                    Current::File { .. } if is_there => {}
                     Current::File { file, found } => {
                         self.replace(directory, path, &target, bytes, new, (file, found))?
                     }
                     Current::Absent => self.place(directory, path, &target, bytes, new)?,
                 }
-                self.engine.wrote(path, &disk_path, new);
+                let placed = directory.look(&target).ok().filter(|_| !is_there).map(|found| found.stamp.inode);
+                self.engine.wrote(path, &disk_path, new, placed);
                 self.cache.put(path, bytes.clone());
                 if path == PATTERNS {
                     self.set_patterns(Some(bytes));
@@ -350,7 +352,7 @@ impl Folder {
         if came_out.kind != Kind::File || came_out.stamp.size_bytes > FILE_BYTES as u64 {
             return Err(self.put_back(directory, path, target, name, came_out.kind));
         }
-        self.keep_looking(directory, name, path);
+        self.keep_looking(name, path);
         directory.sync_directory(names::split(target).0).map_err(failed)
     }
 
@@ -363,7 +365,7 @@ impl Folder {
         };
         match directory.rename(&staged(&name), target, Rename::Exchange) {
             // Our content is out again; or, if somebody was faster, something of theirs.
-            Ok(()) => self.keep_looking(directory, name, path),
+            Ok(()) => self.keep_looking(name, path),
             Err(error) => {
                 let what = format!("{}, swapped out of {path}: {error}", staged(&name));
                 self.tell_once("put back", FolderTrouble::Leftover(what));
@@ -392,7 +394,7 @@ impl Folder {
             return if matches!(error, FileError::NotFound) { Ok(()) } else { Err(failed(error)) };
         }
         match directory.look(&staged(&name)).map_err(failed)?.kind {
-            Kind::File => self.keep_looking(directory, name, path),
+            Kind::File => self.keep_looking(name, path),
             Kind::Link => discard(directory, &name),
             // A directory or a device came in the way: it goes back, unless its place is taken again.
             kind => {

@@ -27,6 +27,9 @@ pub struct Key {
     pub version: String,
     /// Whether it has an open conflict.
     pub conflict: bool,
+    /// The overlay that gives this host the value, as `role=db` or `host=web-1`; absent where it is the document's own.
+    #[serde(default)]
+    pub overlay: Option<String>,
 }
 
 /// A page of the mesh's documents, by name.
@@ -69,7 +72,7 @@ pub struct Entry {
     pub doc: String,
     /// Its path in the document.
     pub key: String,
-    /// Its value: the winner's, when there is a conflict.
+    /// Its value on the host that answers, unless the document's own was asked for: the winner's, when there is a conflict.
     #[serde(flatten)]
     pub value: TypedValue,
     /// Which write made it, `actor.lane:sequence`.
@@ -85,9 +88,62 @@ pub struct Entry {
     /// The document's state in which it was read: see [`File::heads`].
     #[serde(default)]
     pub heads: String,
+    /// The overlay that gives this host the value, as `role=db` or `host=web-1`; absent where it is the document's own.
+    #[serde(default)]
+    pub overlay: Option<String>,
 }
 
-/// A whole document, as its file stands in every folder.
+/// Where the values of a document come from on the host that answers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Explanation {
+    /// The document's version.
+    pub v: V1,
+    /// The document.
+    pub doc: String,
+    /// The host.
+    pub host: String,
+    /// Its roles, in the order in which their overlays are put over the document.
+    pub roles: Vec<String>,
+    /// For each key what is said of it, the one that is shown last: the document's own value, then those of the overlays.
+    pub entries: Vec<Explained>,
+    /// What overlays say and the file can't show.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// What one document says of a key.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Explained {
+    /// The key.
+    pub key: String,
+    /// The overlay that says it, as `role=db` or `host=web-1`; absent for the document itself.
+    pub overlay: Option<String>,
+    /// The value; of type `deleted` where an overlay takes the key away.
+    #[serde(flatten)]
+    pub value: TypedValue,
+    /// Whether it is what this host shows.
+    pub shown: bool,
+    /// Which write made it, `actor.lane:sequence`.
+    pub version: String,
+    /// The host where it was written.
+    pub host: Option<String>,
+    /// Who wrote it.
+    pub author: Option<String>,
+    /// When, by its author's clock.
+    pub time: Option<Time>,
+}
+
+/// A value of an overlay that the file can't show.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// The overlay.
+    pub overlay: String,
+    /// The key in it.
+    pub key: String,
+    /// Why the file can't show it.
+    pub why: String,
+}
+
+/// A whole document, as its file stands in the folder of the host that answers, or as it is without overlays.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct File {
     /// Its name.

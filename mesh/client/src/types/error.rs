@@ -170,6 +170,8 @@ error_codes! {
     ReloadFailed = "E_RELOAD_FAILED", Failed;
     /// The document takes no writes until somebody repairs it.
     Frozen = "E_FROZEN", Failed;
+    /// An overlay says what its file can't show.
+    Overlay = "E_OVERLAY", Failed;
     /// The folder's directory can't be used.
     BadFolder = "E_BAD_FOLDER", Failed;
     /// The disk is full.

@@ -160,6 +160,9 @@ pub struct FileStatus {
     pub output: Option<String>,
     /// Since when, by this host's clock.
     pub since: Option<Time>,
+    /// The overlays that make this host's file another than the document alone, as `role=db` or `host=web-1`.
+    #[serde(default)]
+    pub overlays: Vec<String>,
     /// Open conflicts in it.
     #[serde(default)]
     pub conflicts: u64,

@@ -22,7 +22,7 @@ mod watch;
 pub use conflicts::{Conflict, ConflictKind, ConflictPart, ConflictValue, Conflicts, Resolved};
 pub use counters::{Counters, NetworkCounters};
 pub use diffs::{Diff, DiffKind, DiffPoint, DiffSide, KeyDiff};
-pub use entries::{Deleted, Document, Documents, Entry, File, Key, Keys, PutResult};
+pub use entries::{Deleted, Document, Documents, Entry, Explained, Explanation, File, Key, Keys, LeftOut, PutResult};
 pub use error::{ApiError, ErrorCode, ErrorReply, Exit};
 pub use facts::{DiskFacts, Facts, HostFacts, InotifyFacts, PathFacts, SyncFacts, UdpFacts};
 pub use folders::{
@@ -39,7 +39,7 @@ pub use status::{MemberCounts, Problem, Status, StoreHealth};
 pub use tickets::{CreateTicket, Ticket, TicketCreated, TicketRevoked, TicketState, Tickets};
 pub use time::Time;
 pub use value::{TypedValue, ValueType};
-pub use version::{Version, document_address, token_version};
+pub use version::{Version, document_address, document_name, overlay_of, token_version};
 pub use wait::{Converged, Lagging};
 pub use watch::{Event, EventKind};
 

@@ -9,6 +9,9 @@ pub struct Status {
     pub v: V1,
     /// This host's name.
     pub node: String,
+    /// Its roles, in the order of its settings.
+    #[serde(default)]
+    pub roles: Vec<String>,
     /// Its node id, in hexadecimal.
     pub id: String,
     /// The mesh's id, in hexadecimal.

@@ -43,7 +43,7 @@ impl Core {
             let (rendered, conflicts) = self.open_conflicts(&id, what)?;
             for conflict in conflicts.iter() {
                 let key = self.conflict_key(&id, &rendered, &conflict.path);
-                let address = format!("{}#{key}", murmurate_crdt::key::percent_encoded(id.as_str()));
+                let address = format!("{id}#{key}");
                 if address.starts_with(prefix) {
                     found.push(self.conflict(&id, key, conflict));
                 }

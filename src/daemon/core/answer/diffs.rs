@@ -1,13 +1,14 @@
 //! Comparing states of a document, or one with the file on the disk.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use murmurate_client::types::{ApiError, Diff, DiffKind, DiffSide, KeyDiff, TypedValue, V1};
 use murmurate_crdt::edit;
-use murmurate_crdt::render::{Content, Rendered};
+use murmurate_crdt::id::DocumentId;
+use murmurate_crdt::render::Content;
 
-use super::{no_document, not_found, parse, states};
+use super::states::has_overlays;
+use super::{no_document, not_found, parse};
 use crate::daemon::core::Core;
 use crate::daemon::core::documents::Loaded;
 use crate::daemon::core::view::FileView;
@@ -29,6 +30,9 @@ impl Core {
     pub(super) fn disk_place(&self, doc: &str) -> Result<DiskPlace, ApiError> {
         let what = format!("read the file of {doc}");
         let document = parse(doc)?.document;
+        if document.is_overlay() {
+            return Err(not_found(&what, "an overlay is no file; its states can be compared"));
+        }
         let folder = self.folders.kept.get(document.folder());
         let folder = folder.ok_or_else(|| not_found(&what, "this host doesn't keep its folder in a directory"))?;
         let path = document.path();
@@ -45,7 +49,11 @@ impl Core {
         if loaded.rendered().content.is_none() && !matches!(after, Side::Disk(Some(_))) {
             return Err(not_found(&what, "there is no such document"));
         }
-        let [before, after] = [look(&what, loaded, before)?, look(&what, loaded, after)?];
+        // A state of the document alone is compared with the document alone.
+        let is_plain = |side: &Side| matches!(side, Side::At(name) if !has_overlays(name));
+        let base = is_plain(before) || is_plain(after);
+        let [before, after] =
+            [self.look_at(&what, &document, before, base)?, self.look_at(&what, &document, after, base)?];
         let keys = before.values.as_ref().zip(after.values.as_ref()).map(|(before, after)| differences(before, after));
         let same = before.bytes == after.bytes
             && (before.shown.exists, before.shown.executable) == (after.shown.exists, after.shown.executable);
@@ -59,27 +67,23 @@ impl Core {
             keys,
         })
     }
-}
 
-fn look(what: &str, loaded: &mut Loaded, side: &Side) -> Result<Looked, ApiError> {
-    match side {
-        Side::Now => {
-            let rendered = loaded.rendered();
-            Ok(look_at_document(loaded, &rendered))
-        }
-        Side::At(name) => {
-            let rendered = states::rendered(what, loaded, name)?;
-            Ok(look_at_document(loaded, &rendered))
-        }
-        Side::Disk(file) => Ok(look_at_disk(loaded, file.as_ref())),
-    }
-}
-
-fn look_at_document(loaded: &Loaded, rendered: &Arc<Rendered>) -> Looked {
-    let heads = Some(states::name(&loaded.document, &rendered.heads));
-    match rendered.file() {
-        Some(file) => Looked { values: values(loaded, file), ..looked(heads, &file.bytes, Some(file)) },
-        None => Looked::nothing(heads),
+    /// What a side shows: the disk's file has the overlays of this host, so what is there now has them, too.
+    fn look_at(&mut self, what: &str, document: &DocumentId, side: &Side, base: bool) -> Result<Looked, ApiError> {
+        let effective = match side {
+            Side::Now => self.to_read(what, document, base)?,
+            Side::At(name) => self.shown_in(what, document, name)?,
+            Side::Disk(file) => {
+                let loaded = self.documents.get(document).map_err(|error| no_document(what.into(), &error))?;
+                return Ok(look_at_disk(loaded, file.as_ref()));
+            }
+        };
+        let heads = Some(self.state_name(what, document, &effective)?);
+        let loaded = self.documents.get(document).map_err(|error| no_document(what.into(), &error))?;
+        Ok(match effective.file() {
+            Some(file) => Looked { values: values(loaded, file), ..looked(heads, &file.bytes, Some(file)) },
+            None => Looked::nothing(heads),
+        })
     }
 }
 

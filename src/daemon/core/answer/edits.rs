@@ -1,16 +1,22 @@
 //! Writes over the API. Each is answered once it is durable here.
 
+use std::sync::Arc;
+
 use murmurate_client::types::{ApiError, Deleted, ErrorCode, PutResult, ValueType, WriteOptions};
 use murmurate_crdt::clock::Dot;
 use murmurate_crdt::document::Written;
-use murmurate_crdt::edit::{self, Editor, PutOutcome, PutPlan, PutType};
+use murmurate_crdt::edit::{self, EditError, Editor, PutOutcome, PutPlan, PutType};
 use murmurate_crdt::id::{DocumentId, Lane};
-use murmurate_crdt::key::{self, Address, Found};
+use murmurate_crdt::key::{self, Address, Found, Step};
+use murmurate_crdt::overlay::{self, OverlayEdit};
+use murmurate_crdt::render::{Content, Rendered};
+use murmurate_crdt::tree;
 
 use super::{no_document, no_edit, not_durable, not_found, parse, states};
 use crate::daemon::core::Core;
 use crate::daemon::core::commits::{Item, Then};
 use crate::daemon::core::documents::Loaded;
+use crate::daemon::core::overlays::{NotTaken, Saved};
 use crate::daemon::core::puts::PlannedPut;
 use crate::daemon::core::view;
 use crate::daemon::request::{Caller, Reply};
@@ -123,6 +129,9 @@ impl Core {
             let why = "the address has no key";
             return Err(ApiError::new(ErrorCode::BadAddress, what, why, "put DOC#KEY VALUE, or put DOC @FILE"));
         }
+        if address.document.is_overlay() {
+            self.file_under(what, &address.document)?;
+        }
         let loaded = self.open_for_write(what, &address.document)?;
         let rendered = loaded.rendered();
         if let Some(expect) = &put.expect {
@@ -131,6 +140,9 @@ impl Core {
                 view::dot_at(&loaded.document, &file.epoch, &path)
             });
             check_version(what, expect, present)?;
+        }
+        if address.document.is_overlay() && !is_value_of_overlay(&rendered, &address.key) {
+            return Ok(PutPlan::Insert);
         }
         let plan = loaded.document.plan_put(&rendered, &address.key, &put.value, put_type(put.kind));
         plan.map_err(|error| no_edit(what.into(), &error))
@@ -144,6 +156,12 @@ impl Core {
         put: &Put,
         editor: &Editor,
     ) -> Result<Made, ApiError> {
+        if address.document.is_overlay() {
+            let kind = put_type(put.kind);
+            return self.edit_overlay(what, &address.document, put.at.as_deref(), editor, |file, overlay| {
+                overlay::put(file, overlay, &address.key, &put.value, kind).map(Some)
+            });
+        }
         let loaded = self.open_for_write(what, &address.document)?;
         let seen = states::seen_by_writer(what, loaded, put.at.as_deref(), editor.actor)?;
         let outcome = loaded.document.put(&seen, &address.key, &put.value, put_type(put.kind), editor);
@@ -193,32 +211,80 @@ impl Core {
         if write.options.dry_run {
             return drop(reply.send(self.try_file(&what, &address, &write, &editor)));
         }
-        let made = self.make_file(&what, &address, &write, &editor);
-        match made.map(|made| (made, address)) {
-            Ok((made, address)) => {
-                self.finish_put(what, address.document, String::new(), made, &editor, reply).await;
-            }
-            Err(error) => drop(reply.send(Err(error))),
-        }
+        let written = match self.make_file(&what, &address.document, &write, &editor) {
+            Ok(written) => written,
+            Err(error) => return drop(reply.send(Err(error))),
+        };
+        let own = written.iter().find(|(document, _)| *document == address.document).or(written.first());
+        let present = self.documents.get(&address.document).ok().and_then(|loaded| view::newest(&loaded.document));
+        let version = own.map(|(_, written)| written.dot).or(present).map(|dot| dot.to_string()).unwrap_or_default();
+        let result = PutResult::new(address.document.to_string(), String::new(), version, own.is_some());
+        let then = reply_when_durable(what, result, reply);
+        self.commit_parts(written, &editor, Vec::new(), then).await;
     }
 
-    pub(in crate::daemon::core) fn make_file(
+    /// Edits an overlay of a file that is there. `at` names the state that its writer had seen.
+    fn edit_overlay(
         &mut self,
         what: &str,
-        address: &Address,
-        write: &FileWrite,
+        document: &DocumentId,
+        at: Option<&str>,
         editor: &Editor,
+        edit: impl FnOnce(&Content, Option<&Content>) -> Result<Option<OverlayEdit>, EditError>,
     ) -> Result<Made, ApiError> {
-        let loaded = self.open_for_write(what, &address.document)?;
-        let seen = states::seen_by_writer(what, loaded, write.options.at.as_deref(), editor.actor)?;
-        let was = seen.file().is_some_and(|file| file.executable);
-        let executable = write.options.executable.unwrap_or(was);
-        let taken = loaded.document.take_file(&seen, &write.bytes, executable, Lane::API, editor);
-        match taken {
+        let under = self.file_under(what, document)?;
+        let file = under.file().ok_or_else(|| no_file_under(what, document))?;
+        let loaded = self.open_for_write(what, document)?;
+        let seen = states::seen_by_writer(what, loaded, at, editor.actor)?;
+        let edit = edit(file, seen.file()).map_err(|error| no_edit(what.into(), &error))?;
+        let Some(edit) = edit else { return Ok(Made::Present(None)) };
+        match loaded.document.take_overlay(&seen, &edit, Lane::API, editor) {
             Ok(Some(written)) => Ok(Made::Written(written)),
             Ok(None) => Ok(Made::Present(view::newest(&loaded.document))),
             Err(error) => {
-                self.reload_after(&address.document, &error);
+                self.reload_after(document, &error);
+                Err(no_edit(what.into(), &error))
+            }
+        }
+    }
+
+    /// The document that an overlay is over: without a file nobody would see it.
+    fn file_under(&mut self, what: &str, overlay: &DocumentId) -> Result<Arc<Rendered>, ApiError> {
+        let loaded = self.documents.get(&overlay.base()).map_err(|error| no_document(what.into(), &error))?;
+        let rendered = loaded.rendered();
+        if rendered.file().is_some() { Ok(rendered) } else { Err(no_file_under(what, overlay)) }
+    }
+
+    /// Writes a whole file: as its document alone, or with the overlays of this host that its writer saw.
+    pub(in crate::daemon::core) fn make_file(
+        &mut self,
+        what: &str,
+        document: &DocumentId,
+        write: &FileWrite,
+        editor: &Editor,
+    ) -> Result<Vec<(DocumentId, Written)>, ApiError> {
+        let at = write.options.at.as_deref();
+        if document.is_overlay() {
+            let edit = |file: &Content, _: Option<&Content>| overlay::replace_all(file, &write.bytes).map(Some);
+            return Ok(match self.edit_overlay(what, document, at, editor, edit)? {
+                Made::Written(written) => vec![(document.clone(), written)],
+                Made::Present(_) => Vec::new(),
+            });
+        }
+        self.refuse_if_broken(what)?;
+        let seen = self.seen_by_writer(what, document, at, editor.actor)?;
+        self.tell_watchers_before(document);
+        for layer in seen.layers() {
+            document.with_overlay(&layer.overlay).iter().for_each(|id| self.tell_watchers_before(id));
+        }
+        let was = seen.file().is_some_and(|file| file.executable);
+        let executable = write.options.executable.unwrap_or(was);
+        let save = Saved { bytes: &write.bytes, executable, from: None };
+        match self.take_parts(document, &seen, save, Lane::API, editor) {
+            Ok(taken) => Ok(taken.written),
+            Err(NotTaken::Document(error)) => Err(no_document(what.into(), &error)),
+            Err(NotTaken::Edit(error)) => {
+                self.reload_after(document, &error);
                 Err(no_edit(what.into(), &error))
             }
         }
@@ -232,15 +298,21 @@ impl Core {
         write: &FileWrite,
         editor: &Editor,
     ) -> Result<PutResult, ApiError> {
-        let loaded = self.documents.get_for_change(&address.document).map_err(|it| no_document(what.into(), &it))?;
-        let seen = states::seen_by_writer(what, loaded, write.options.at.as_deref(), editor.actor)?;
+        self.documents.get_for_change(&address.document).map_err(|it| no_document(what.into(), &it))?;
+        let seen = self.seen_by_writer(what, &address.document, write.options.at.as_deref(), editor.actor)?;
+        if address.document.is_overlay() {
+            let under = self.file_under(what, &address.document)?;
+            let file = under.file().ok_or_else(|| no_file_under(what, &address.document))?;
+            overlay::replace_all(file, &write.bytes).map_err(|error| no_edit(what.into(), &error))?;
+        }
         let was = seen.file();
         let executable = write.options.executable.unwrap_or(was.is_some_and(|file| file.executable));
         let format = was.map(murmurate_crdt::render::Content::format);
         let file = edit::preview(address.document.as_str(), &write.bytes, executable, format);
         let file = file.map_err(|error| no_edit(what.into(), &error))?;
         let changed = was.is_none_or(|was| was.bytes != file.bytes || was.executable != executable);
-        let version = view::newest(&loaded.document).map(|dot| dot.to_string()).unwrap_or_default();
+        let newest = self.documents.get(&address.document).ok().and_then(|loaded| view::newest(&loaded.document));
+        let version = newest.map(|dot| dot.to_string()).unwrap_or_default();
         Ok(PutResult::new(address.document.to_string(), String::new(), version, changed))
     }
 
@@ -265,6 +337,15 @@ impl Core {
         address: &Address,
         editor: &Editor,
     ) -> Result<Written, ApiError> {
+        if address.document.is_overlay() && !address.key.is_empty() {
+            let remove = |file: &Content, overlay: Option<&Content>| {
+                overlay.map_or(Ok(None), |overlay| overlay::remove(file, overlay, &address.key))
+            };
+            return match self.edit_overlay(what, &address.document, None, editor, remove)? {
+                Made::Written(written) => Ok(written),
+                Made::Present(_) => Err(not_found(what, "the overlay says nothing there")),
+            };
+        }
         let loaded = self.open_for_write(what, &address.document)?;
         let rendered = loaded.rendered();
         let written = if address.key.is_empty() {
@@ -313,6 +394,21 @@ fn parse_document(what: &str, doc: &str) -> Result<Address, ApiError> {
     }
     let why = "a whole file has no key";
     Err(ApiError::new(ErrorCode::BadAddress, what, why, "put DOC @FILE, without `#KEY`"))
+}
+
+/// Whether an overlay has a single value at a key, by a name that is the same in the file: the places of items aren't.
+fn is_value_of_overlay(rendered: &Rendered, steps: &[Step]) -> bool {
+    let Some(file) = rendered.file().filter(|_| !steps.iter().any(|step| matches!(step, Step::Index(_)))) else {
+        return false;
+    };
+    let Found::Here(path) = key::find(&file.tree, steps) else { return false };
+    let node = file.tree.root.find(&path);
+    node.is_some_and(|node| matches!(node.content, tree::Content::Scalar(_)))
+}
+
+fn no_file_under(what: &str, overlay: &DocumentId) -> ApiError {
+    let why = format!("there is no {} that it could be over", overlay.base());
+    ApiError::new(ErrorCode::NotFound, what, why, "write the file first; `murmurate ls` shows what there is")
 }
 
 fn check_version(what: &str, expect: &str, present: Option<Dot>) -> Result<(), ApiError> {

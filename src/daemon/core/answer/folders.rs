@@ -9,12 +9,13 @@ use murmurate_client::types::{
     FolderFiles, FolderRemoved, FolderState, FolderStatus, Folders, Time, V1,
 };
 use murmurate_crdt::id::DocumentId;
+use murmurate_crdt::overlay::Composed;
 
 use super::not_found;
 use crate::daemon::core::Core;
 use crate::daemon::core::checks::{good_state, refused_state};
 use crate::daemon::core::commits::Item;
-use crate::daemon::core::folders::{Folder, folder_state, slot_state};
+use crate::daemon::core::folders::{Base, Folder, folder_state, slot_state};
 use crate::daemon::files::FileCommand;
 use crate::daemon::request::{PAGE_FILES, Reply};
 
@@ -217,13 +218,19 @@ impl Core {
             FileState::InStep | FileState::Waiting | FileState::Unknown => {}
         }
         self.describe_document(&mut status);
+        status.overlays = slot.map(|slot| shown_overlays(&slot.base)).unwrap_or_default();
+        if status.reason.is_none() && !status.overlays.is_empty() {
+            status.reason = Some(format!("with values of its own from {}", status.overlays.join(", ")));
+        }
         status
     }
 
     /// What is known of the file's document.
     fn describe_document(&self, status: &mut FileStatus) {
-        let Ok(document) = DocumentId::new(&status.doc) else { return };
-        status.conflicts = self.conflicted.get(&document).map_or(0, |count| *count as u64);
+        let Ok(document) = DocumentId::new(&format!("{}/{}", status.folder, status.path)) else { return };
+        let conflicts = |id: &DocumentId| self.conflicted.get(id).map_or(0, |count| *count as u64);
+        let overlays = self.own_overlays(&document);
+        status.conflicts = conflicts(&document) + overlays.iter().map(|(_, id)| conflicts(id)).sum::<u64>();
         let Some(summary) = self.summaries.of(&document) else { return };
         status.format = Some(summary.format.into());
         status.format_reason.clone_from(&summary.format_reason);
@@ -250,11 +257,20 @@ fn bad_page(what: &str, after: &str) -> ApiError {
     ApiError::new(ErrorCode::BadRequest, what, why, "leave `after` out for the first page")
 }
 
+/// The overlays of which a file shows something, or takes something away.
+fn shown_overlays(base: &Base) -> Vec<String> {
+    match &base.rendered {
+        Some(rendered) => rendered.composed().into_iter().flat_map(Composed::shown).map(ToString::to_string).collect(),
+        // It wasn't composed since the start: these may.
+        None => base.overlays.iter().map(|(overlay, _)| overlay.to_string()).collect(),
+    }
+}
+
 fn blank_status(folder: &str, path: &str, state: FileState) -> FileStatus {
     FileStatus {
         folder: folder.into(),
         path: path.into(),
-        doc: format!("{folder}/{path}"),
+        doc: DocumentId::new(&format!("{folder}/{path}")).map_or_else(|_| path.into(), |document| document.to_string()),
         format: None,
         format_reason: None,
         state,
@@ -269,5 +285,6 @@ fn blank_status(folder: &str, path: &str, state: FileState) -> FileStatus {
         host: None,
         author: None,
         version: None,
+        overlays: Vec::new(),
     }
 }

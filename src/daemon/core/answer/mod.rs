@@ -45,8 +45,9 @@ impl Core {
                 drop(reply.send(self.document_list(&prefix, after.as_deref())));
             }
             Request::Keys { prefix, after, reply } => drop(reply.send(self.keys(&prefix, after.as_deref()))),
-            Request::Get { address, reply } => drop(reply.send(self.get(&address))),
-            Request::ReadFile { doc, reply } => drop(reply.send(self.read_file(&doc))),
+            Request::Get { address, base, reply } => drop(reply.send(self.get(&address, base))),
+            Request::Explain { address, reply } => drop(reply.send(self.explain(&address))),
+            Request::ReadFile { doc, base, reply } => drop(reply.send(self.read_file(&doc, base))),
             Request::DiskPlace { doc, reply } => drop(reply.send(self.disk_place(&doc))),
             Request::Diff { doc, before, after, reply } => drop(reply.send(self.diff(&doc, &before, &after))),
             Request::Conflicts { prefix, reply } => drop(reply.send(self.conflict_list(&prefix))),

@@ -6,13 +6,15 @@ use murmurate_client::types::{
     Converged, Counters, ErrorCode, Lagging, Member, MemberCounts, MemberState, Members, NetworkCounters, Problem,
     Status, StoreHealth, V1,
 };
-use murmurate_crdt::id::NodeId;
+use murmurate_crdt::id::{DocumentId, NodeId};
 use murmurate_crdt::limits;
+use murmurate_crdt::overlay::Composed;
 use murmurate_net::Traffic;
 use murmurate_protocol::{Member as Peer, MemberState as PeerState};
 
 use crate::daemon::core::Core;
 use crate::daemon::core::documents::SAME_VERSION;
+use crate::daemon::core::view;
 use crate::daemon::request::Pulse;
 
 impl Core {
@@ -31,6 +33,7 @@ impl Core {
         Status {
             v: V1,
             node: self.identity.name.clone(),
+            roles: self.overlays.roles(),
             id: self.identity.node.to_string(),
             mesh: self.identity.mesh.to_string(),
             version: env!("CARGO_PKG_VERSION").into(),
@@ -89,10 +92,35 @@ impl Core {
             .chain(self.own_revocation())
             .chain(frozen)
             .chain(grown)
+            .chain(self.left_out())
             .chain(self.reload_problems())
             .chain(refused)
             .chain(self.missing_links())
             .collect()
+    }
+
+    /// What overlays say and the files of this host can't show.
+    fn left_out(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        for (name, folder) in &self.folders.kept {
+            for (path, slot) in &folder.slots {
+                let Some(effective) = &slot.base.rendered else { continue };
+                let Ok(document) = DocumentId::new(&format!("{name}/{path}")) else { continue };
+                for (overlay, left) in effective.composed().into_iter().flat_map(Composed::left_out) {
+                    let key = view::plain_key(effective, overlay, &left.path);
+                    let key = if key.is_empty() { key } else { format!("#{key}") };
+                    let address =
+                        document.with_overlay(overlay).map_or_else(|_| path.clone(), |id| format!("{id}{key}"));
+                    problems.push(Problem {
+                        code: ErrorCode::Overlay,
+                        what: format!("{address} isn't shown in the file"),
+                        why: left.why.clone(),
+                        try_: format!("put another value there, or `murmurate del '{address}'`"),
+                    });
+                }
+            }
+        }
+        problems
     }
 
     /// That this host is no member any more, if that has come here.

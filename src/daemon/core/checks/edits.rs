@@ -3,12 +3,15 @@
 use std::collections::VecDeque;
 
 use murmurate_client::types::EventKind;
+use murmurate_crdt::edit;
 use murmurate_crdt::id::{DocumentId, Lane};
+use murmurate_crdt::render::Content;
 
 use super::{Checked, Core, Job};
 use crate::daemon::checks::limits::WAITING_BYTES;
 use crate::daemon::checks::{CheckEvent, CheckFailure, JobId};
 use crate::daemon::core::folders::{Base, LateCopy};
+use crate::daemon::core::overlays::Effective;
 use crate::daemon::core::saves::{Save, Trouble};
 use crate::daemon::files::SaveKind;
 
@@ -107,13 +110,31 @@ impl Core {
     /// Takes a save in on a copy of its document; nothing if that fails.
     fn tried(&mut self, save: &Save, base: &Base) -> Option<Checked> {
         let editor = self.editor(String::new());
-        let seen = self.rendered_base(&save.document, base).ok()?;
+        let seen = self.effective_base(&save.document, base).ok()?;
+        if seen.composed().is_some() {
+            return self.tried_composed(save, &seen);
+        }
+        let seen = seen.base();
         let mut copy = self.documents.get_for_change(&save.document).ok()?.document.clone();
         let written = copy
-            .take_renamed_file(&seen, &save.bytes, save.executable, save.renamed_from.as_ref(), Lane::FILE, &editor)
+            .take_renamed_file(seen, &save.bytes, save.executable, save.renamed_from.as_ref(), Lane::FILE, &editor)
             .ok()??;
         let rendered = copy.render_at(&[written.hash]);
         let checked = self.checked(&save.document, rendered.file()?);
+        Some(Checked { bytes: save.bytes.clone(), ..checked })
+    }
+
+    /// The same for a file with overlays: it is taken in as it is saved, whatever documents that changes.
+    fn tried_composed(&mut self, save: &Save, seen: &Effective) -> Option<Checked> {
+        let path = save.document.as_str();
+        let split = seen.composed()?.split(path, &save.bytes).ok()?;
+        let is_same = seen.file().is_some_and(|file| file.executable == save.executable);
+        if is_same && split.base.is_none() && split.overlays.iter().all(Option::is_none) {
+            return None;
+        }
+        let format = seen.file().map(Content::format);
+        let file = edit::preview(path, &save.bytes, save.executable, format).ok()?;
+        let checked = self.checked(&save.document, &file);
         Some(Checked { bytes: save.bytes.clone(), ..checked })
     }
 

@@ -67,7 +67,7 @@ impl Reload {
 
 /// The store's key for a file's last good content.
 pub(in crate::daemon::core) fn good_state(document: &DocumentId) -> String {
-    format!("reload/{document}")
+    format!("reload/{}", document.as_str())
 }
 
 impl Core {

@@ -1,16 +1,14 @@
 //! Checks of what the mesh has, before it goes into this host's file; and what stays there instead.
 
-use std::sync::Arc;
-
 use murmurate_client::types::HeldReason;
 use murmurate_crdt::id::DocumentId;
-use murmurate_crdt::render::Rendered;
 use murmurate_crdt::wire::{DecodeError, Decoder, Encoder};
 
 use super::{Core, Job};
 use crate::daemon::checks::{CheckEvent, CheckFailure, JobId};
 use crate::daemon::core::commits::{Item, StateEntry};
 use crate::daemon::core::folders::Base;
+use crate::daemon::core::overlays::Effective;
 use crate::daemon::files::ContentHash;
 
 /// The version of a refusal's bytes in the store.
@@ -66,12 +64,12 @@ impl Refused {
 
 /// The store's key for what a reload failed with.
 pub(in crate::daemon::core) fn refused_state(document: &DocumentId) -> String {
-    format!("refused/{document}")
+    format!("refused/{}", document.as_str())
 }
 
 impl Core {
     /// What the document's file should be on this host, as far as that may be written now. Starts a check where one is due.
-    pub(in crate::daemon::core) fn wanted(&mut self, document: &DocumentId, rendered: &Arc<Rendered>) -> Option<Base> {
+    pub(in crate::daemon::core) fn wanted(&mut self, document: &DocumentId, rendered: &Effective) -> Option<Base> {
         if let Some(good) = self.last_good(document) {
             return Some(good);
         }
@@ -93,7 +91,7 @@ impl Core {
         None
     }
 
-    fn start_candidate(&mut self, document: &DocumentId, rendered: &Arc<Rendered>) {
+    fn start_candidate(&mut self, document: &DocumentId, rendered: &Effective) {
         let Some(file) = rendered.file() else { return };
         let checked = self.checked(document, file);
         let Some(job) = self.start_check(document, checked, Job::Candidate(document.clone())) else { return };
@@ -162,7 +160,7 @@ impl Core {
         let slot = self.folders.slot(document)?;
         slot.unloadable.filter(|unloadable| *unloadable == slot.base.hash)?;
         let good = slot.good.clone().filter(|good| good.hash.is_some() && good.hash != slot.base.hash)?;
-        let rendered = self.rendered_base(document, &good).ok();
+        let rendered = self.effective_base(document, &good).ok();
         match rendered.map(|rendered| Base::of(&rendered)).filter(|rendered| rendered.is_same_file(&good)) {
             Some(good) => Some(good),
             None => {

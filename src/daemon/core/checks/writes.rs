@@ -1,9 +1,9 @@
-//! Checks of what is written over the API to a document of this host's folders, before it is acknowledged.
+//! Checks of what is written over the API to a file of this host's folders, before it is acknowledged.
 //!
 //! What is checked is the file as this host would have it after the write. Should other hosts' changes come in while the
 //! check runs, they are merged as ever, and the merge is checked again before it goes into this host's file.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use murmurate_client::types::{ApiError, ErrorCode};
 use murmurate_crdt::edit::PutPlan;
@@ -17,7 +17,7 @@ use crate::daemon::core::answer::{Decision, FileWrite, Put};
 use crate::daemon::files::ContentHash;
 use crate::daemon::request::Request;
 
-/// A write whose check is under way, and those to the same document after it.
+/// A write whose check is under way, and those after it that change the same file.
 pub(super) struct CheckedWrites {
     job: JobId,
     hash: ContentHash,
@@ -26,21 +26,16 @@ pub(super) struct CheckedWrites {
 }
 
 impl Core {
-    /// The document that a request writes to, if what it writes is to be checked first.
+    /// The document whose file a request changes here, if what it writes is to be checked first: of what is put into an
+    /// overlay, that of the file which shows it.
     pub(in crate::daemon::core) fn document_to_check(&self, request: &Request) -> Option<DocumentId> {
-        let address = match request {
-            Request::Put { address, .. } | Request::Delete { address, .. } | Request::Resolve { address, .. } => {
-                address
-            }
-            Request::WriteFile { doc, .. } => doc,
-            _ => return None,
-        };
-        let document = address.parse::<Address>().ok()?.document;
-        let folder = self.folders.kept.get(document.folder())?;
-        (folder.scanned && !folder.stopped && self.must_check(&document)).then_some(document)
+        let document = written_by(request)?;
+        let file = if document.is_overlay() { self.file_with(&document)? } else { document };
+        let folder = self.folders.kept.get(file.folder())?;
+        (folder.scanned && !folder.stopped && self.must_check(&file)).then_some(file)
     }
 
-    /// Carries a write out once it is checked, after those to the same document that came before.
+    /// Carries a write out once it is checked, after those that change the same file and came before.
     pub(in crate::daemon::core) async fn check_write(&mut self, document: DocumentId, request: Request) {
         let Some(before) = self.checks.writes.get_mut(&document) else {
             return self.begin_writes(document, VecDeque::from([request])).await;
@@ -54,7 +49,9 @@ impl Core {
 
     async fn begin_writes(&mut self, document: DocumentId, mut waiting: VecDeque<Request>) {
         while let Some(request) = waiting.pop_front() {
-            self.write_puts_to(&document).await;
+            for id in self.documents_of(&document) {
+                self.write_puts_to(&id).await;
+            }
             let started = self.tried_write(&document, &request).and_then(|(hash, checked)| {
                 Some((hash, self.start_check(&document, checked, Job::Write(document.clone()))?))
             });
@@ -68,19 +65,30 @@ impl Core {
         }
     }
 
+    /// The documents that a file is made of here.
+    fn documents_of(&self, file: &DocumentId) -> BTreeSet<DocumentId> {
+        self.own_overlays(file).into_iter().map(|(_, id)| id).chain([file.clone()]).collect()
+    }
+
     /// What the file would be after a write; nothing where it would be as before, or gone, or where the write fails.
-    fn tried_write(&mut self, document: &DocumentId, request: &Request) -> Option<(ContentHash, Checked)> {
-        let before = self.documents.get_for_change(document).ok()?.clone();
-        let is_done = self.write_uncommitted(document, request).is_some();
-        let after = self.documents.get(document).ok().filter(|_| is_done).map(|loaded| loaded.document.render());
-        self.documents.put_back(document, before);
+    fn tried_write(&mut self, file: &DocumentId, request: &Request) -> Option<(ContentHash, Checked)> {
+        let written = written_by(request)?;
+        let mut ids = self.documents_of(file);
+        ids.insert(written.clone());
+        let mut before = Vec::with_capacity(ids.len());
+        for id in ids {
+            before.push((id.clone(), self.documents.get_for_change(&id).ok()?.clone()));
+        }
+        let is_done = self.write_uncommitted(&written, request).is_some();
+        let after = is_done.then(|| self.effective_anew(file).ok()).flatten();
+        before.into_iter().for_each(|(id, loaded)| self.documents.put_back(&id, loaded));
         let after = after?;
         let hash = ContentHash(after.file()?.hash);
-        let slot = self.folders.slot(document)?;
+        let slot = self.folders.slot(file)?;
         if slot.base.hash == Some(hash) || slot.passed == Some(hash) {
             return None;
         }
-        Some((hash, self.checked(document, after.file()?)))
+        Some((hash, self.checked(file, after.file()?)))
     }
 
     /// Carries a write out in memory only. The document must be put back after it.
@@ -113,7 +121,7 @@ impl Core {
                 let editor = self.editor(caller.user.clone());
                 let (doc, bytes, options) = (doc.clone(), bytes.clone(), options.clone());
                 let write = FileWrite { doc, bytes, options, caller: caller.clone() };
-                self.make_file(WHAT, &write.doc.parse().ok()?, &write, &editor).ok().map(drop)
+                self.make_file(WHAT, &write.doc.parse::<Address>().ok()?.document, &write, &editor).ok().map(drop)
             }
             Request::Resolve { address, part, choice, caller, .. } => {
                 let editor = self.editor(caller.user.clone());
@@ -140,6 +148,16 @@ impl Core {
         }
         self.begin_writes(document.clone(), writes.waiting).await;
     }
+}
+
+/// The document that a request writes to.
+fn written_by(request: &Request) -> Option<DocumentId> {
+    let address = match request {
+        Request::Put { address, .. } | Request::Delete { address, .. } | Request::Resolve { address, .. } => address,
+        Request::WriteFile { doc, .. } => doc,
+        _ => return None,
+    };
+    Some(address.parse::<Address>().ok()?.document)
 }
 
 fn failed(what: String, CheckFailure { why, output, .. }: CheckFailure) -> ApiError {

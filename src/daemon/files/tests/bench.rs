@@ -56,18 +56,29 @@ type Script = Box<dyn FnMut(Call, &str) -> Act + Send>;
 pub(super) struct Scripted {
     script: Arc<Mutex<(Script, bool)>>,
     reads: Arc<AtomicUsize>,
+    /// Whether it shows who has files open for writing.
+    sees: bool,
 }
 
 impl Scripted {
     pub(super) fn system(script: impl FnMut(Call, &str) -> Act + Send + 'static) -> Arc<dyn FileSystem> {
-        Arc::new(Self { script: Arc::new(Mutex::new((Box::new(script), false))), reads: Arc::default() })
+        Arc::new(Self::of(Box::new(script), false))
+    }
+
+    /// One that shows who has files open for writing, too.
+    pub(super) fn seeing(script: impl FnMut(Call, &str) -> Act + Send + 'static) -> Arc<dyn FileSystem> {
+        Arc::new(Self::of(Box::new(script), true))
+    }
+
+    fn of(script: Script, sees: bool) -> Self {
+        Self { script: Arc::new(Mutex::new((script, false))), reads: Arc::default(), sees }
     }
 
     /// One that does as it is told, and how many files were read.
     pub(super) fn counting() -> (Arc<dyn FileSystem>, Arc<AtomicUsize>) {
-        let reads = Arc::new(AtomicUsize::new(0));
-        let script: Script = Box::new(|_, _| Act::Go);
-        (Arc::new(Self { script: Arc::new(Mutex::new((script, false))), reads: Arc::clone(&reads) }), reads)
+        let counting = Self::of(Box::new(|_, _| Act::Go), false);
+        let reads = Arc::clone(&counting.reads);
+        (Arc::new(counting), reads)
     }
 }
 
@@ -80,7 +91,7 @@ impl fmt::Debug for Scripted {
 impl FileSystem for Scripted {
     fn open(&self, root: &Path) -> Result<Arc<dyn Directory>, FileError> {
         let (script, reads) = (Arc::clone(&self.script), Arc::clone(&self.reads));
-        Ok(Arc::new(ScriptedDirectory { inner: HostFileSystem.open(root)?, script, reads }))
+        Ok(Arc::new(ScriptedDirectory { inner: HostFileSystem.open(root)?, script, reads, sees: self.sees }))
     }
 }
 
@@ -88,6 +99,7 @@ struct ScriptedDirectory {
     inner: Arc<dyn Directory>,
     script: Arc<Mutex<(Script, bool)>>,
     reads: Arc<AtomicUsize>,
+    sees: bool,
 }
 
 impl fmt::Debug for ScriptedDirectory {
@@ -141,6 +153,9 @@ impl Directory for ScriptedDirectory {
         self.alive(path)?;
         self.reads.fetch_add(1, Ordering::Relaxed);
         self.inner.read(path, at_most)
+    }
+    fn open_for_writing(&self) -> BTreeSet<String> {
+        if self.sees { self.inner.open_for_writing() } else { BTreeSet::new() }
     }
     fn create(&self, path: &str, bytes: &[u8], executable: bool, like: Option<&str>) -> Result<(), FileError> {
         self.ask(Call::Create, path).inspect_err(|_| {

@@ -168,6 +168,44 @@ fn a_writer_that_truncated_the_file_before_it_was_swapped_out_may_finish() {
     assert_eq!(bench.take_late(), ["one\ntwo\nthree\n"]);
 }
 
+/// What was seen open for writing a moment ago tells nothing of a file that was opened, and swapped out, since.
+#[test]
+fn a_writer_that_opened_the_file_just_before_it_was_swapped_out_may_finish() {
+    let armed = Arc::new(Mutex::new(None::<(PathBuf, Option<File>)>));
+    let editor = Arc::clone(&armed);
+    let system = Scripted::seeing(move |call, _| {
+        if let (Call::Rename(Rename::Exchange), Some((path, file @ None))) = (call, editor.lock().unwrap().as_mut()) {
+            let opened = OpenOptions::new().write(true).open(path).unwrap();
+            rewrite(&opened, "half");
+            *file = Some(opened);
+        }
+        Act::Go
+    });
+    let mut bench = Bench::on(system, |_| {});
+    for path in ["a", "b"] {
+        bench.put(path, "old content");
+    }
+    // An edit of another file, for which it is looked who has files open.
+    let other = OpenOptions::new().write(true).open(bench.path("b")).unwrap();
+    bench.put("b", "new content");
+    rewrite(&other, "an edit");
+    bench.run_ms(50);
+    *armed.lock().unwrap() = Some((bench.path("a"), None));
+    bench.write("a", "new content");
+    drop(other);
+    bench.run_ms(500);
+    let late_of_a = |saves: Vec<(String, String, SaveKind)>| -> Vec<String> {
+        saves.into_iter().filter(|(path, _, _)| path == "a").map(|(_, content, _)| content).collect()
+    };
+    assert_eq!(late_of_a(bench.take_saves()), Vec::<String>::new());
+    let writer = armed.lock().unwrap().take().unwrap().1.unwrap();
+    rewrite(&writer, "half and whole");
+    drop(writer);
+    bench.run_ms(20_000);
+    assert_eq!(late_of_a(bench.take_saves()), ["half and whole"]);
+    assert_eq!(bench.content("a"), "new content");
+}
+
 #[test]
 fn a_writer_that_goes_on_is_reported_again_from_what_it_had() {
     let mut bench = Bench::new();

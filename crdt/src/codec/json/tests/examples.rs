@@ -145,7 +145,7 @@ fn what_has_no_tree_is_named_with_its_line() {
         (items(limits::KEYS_PER_FILE + 1), 10_001, "there are more than 10,000 keys"),
         (format!("{{\"{}\": 1}}", "k".repeat(limits::PATH_BYTES)), 1, "the key's path is longer than 1,024 bytes"),
         (format!("[\n\"{}\"]", "v".repeat(limits::VALUE_BYTES)), 2, "the value is longer than 1 MiB"),
-        (" ".repeat(limits::FILE_BYTES) + "1", 1, "the file is larger than 4 MiB"),
+        (" ".repeat(limits::MERGED_FILE_BYTES) + "1", 1, "the file is larger than 4 MiB"),
         ("[\"\\ud800\"]".to_owned(), 1, "the string escapes half of a surrogate pair"),
         ("{\"\\ud800\": 1}".to_owned(), 1, "the key escapes half of a surrogate pair"),
     ];
@@ -156,9 +156,10 @@ fn what_has_no_tree_is_named_with_its_line() {
 
 #[test]
 fn hostile_files_of_the_largest_size_end_without_a_panic() {
-    let filled =
-        |start: &str, unit: &str| start.to_owned() + &unit.repeat((limits::FILE_BYTES - start.len()) / unit.len());
-    let long_key = format!("{{\"{}\":{{", "k".repeat(limits::FILE_BYTES / 2));
+    let filled = |start: &str, unit: &str| {
+        start.to_owned() + &unit.repeat((limits::MERGED_FILE_BYTES - start.len()) / unit.len())
+    };
+    let long_key = format!("{{\"{}\":{{", "k".repeat(limits::MERGED_FILE_BYTES / 2));
     let files = [
         filled("", "["),
         filled("", "{\"a\":"),
