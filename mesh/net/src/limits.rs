@@ -163,8 +163,8 @@ pub(crate) const GOSSIP_BACKOFF_MAX: Duration = Duration::from_secs(60);
 pub(crate) const GOSSIP_KEYS: usize = 32;
 /// Bytes of a key, and of the other names in a message.
 pub(crate) const GOSSIP_KEY_BYTES: usize = 32;
-/// Bytes of a value.
-pub(crate) const GOSSIP_VALUE_BYTES: usize = 1_024;
+/// Bytes of a value: 32 roles with long names are 2,079.
+pub(crate) const GOSSIP_VALUE_BYTES: usize = 4 << 10;
 /// Bytes of a message. chitchat keeps its own below 64 KiB, but compresses what changed by itself.
 pub(crate) const GOSSIP_MESSAGE_BYTES: usize = 1 << 20;
 /// Bytes of a message in its frame.

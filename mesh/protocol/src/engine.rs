@@ -41,6 +41,7 @@ use crate::recent::RecentDigests;
 use crate::roster::Roster;
 use crate::serve::Read;
 use crate::strangers::Strangers;
+use crate::summary::{self, Hash};
 use crate::waiting::Waiting;
 
 /// How much is held back, for `status` and metrics.
@@ -293,6 +294,13 @@ impl Engine {
         self.index.is_durable()
             && self.held() == Held::default()
             && self.members(now).iter().all(|member| !is_live(member) || member.in_step)
+    }
+
+    /// One hash of all that is durable here, the same on all hosts that hold the same: for a gossip that reaches also those
+    /// without a link.
+    #[must_use]
+    pub fn state_hash(&self) -> Hash {
+        summary::state_hash(&self.index.folder_summaries())
     }
 
     /// How much is held back.

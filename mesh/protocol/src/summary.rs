@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use murmurate_crdt::id::NodeId;
+use murmurate_crdt::wire::Encoder;
+use sha2::{Digest, Sha256};
 
 /// A SHA-256, or a combination of several.
 pub type Hash = [u8; 32];
@@ -33,6 +35,18 @@ pub struct Summary {
     pub folders: BTreeMap<String, FolderSummary>,
     /// Who this node is connected to: they need no relay of what it pushes. `None` when that didn't change.
     pub neighbours: Option<BTreeSet<NodeId>>,
+}
+
+/// One hash of all folders with changes: zero if there are none.
+pub(crate) fn state_hash(folders: &BTreeMap<String, FolderSummary>) -> Hash {
+    if folders.is_empty() {
+        return EMPTY;
+    }
+    let mut e = Encoder::new();
+    for (name, folder) in folders {
+        e.text(name).raw(&folder.root);
+    }
+    Sha256::digest(e.finish()).into()
 }
 
 impl Summary {

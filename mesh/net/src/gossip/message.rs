@@ -380,8 +380,12 @@ mod tests {
     fn messages_are_read_as_they_were_written() {
         let digest = vec![known(of(1, 1)), known(of(1, 2)), known(of(2, 1))];
         let delta = vec![change(vec![entry("name", 1), entry("zone", 2)], None)];
-        let large =
-            change((1..=32).map(|version| Entry { value: "v".repeat(1_024), ..entry("k", version) }).collect(), None);
+        let large = change(
+            (1..=32)
+                .map(|version| Entry { value: "v".repeat(limits::GOSSIP_VALUE_BYTES), ..entry("k", version) })
+                .collect(),
+            None,
+        );
         for message in [
             Message::Syn { mesh: "ab".repeat(16), digest: digest.clone() },
             Message::SynAck { digest, delta: delta.clone() },
@@ -412,7 +416,10 @@ mod tests {
             ("that of a node", ack(change(Vec::new(), Some(u64::MAX)))),
             ("too many keys", ack(change((1..=33).map(|version| entry("a", version)).collect(), None))),
             ("a long key", ack(change(vec![entry(&"a".repeat(33), 1)], None))),
-            ("a long value", ack(change(vec![Entry { value: "a".repeat(1_025), ..entry("a", 1) }], None))),
+            (
+                "a long value",
+                ack(change(vec![Entry { value: "a".repeat(limits::GOSSIP_VALUE_BYTES + 1), ..entry("a", 1) }], None)),
+            ),
             ("a node twice", Message::Ack { delta: vec![change(Vec::new(), None); 2] }),
             ("another order", Message::Syn { mesh: String::new(), digest: vec![known(of(2, 1)), known(of(1, 1))] }),
             (

@@ -233,7 +233,7 @@ impl Gossip {
     }
 
     /// Changes what this host says of itself: these keys, others stay. A key has at most 32 printable ASCII characters, a
-    /// value at most 1,024 bytes, and there are at most 32 of them; what goes beyond is left out.
+    /// value at most 4,096 bytes, and there are at most 32 of them; what goes beyond is left out.
     pub fn set_keys(&self, keys: Keys) {
         lock(&self.shared.keys).extend(keys);
         self.shared.keys_changed.notify_one();

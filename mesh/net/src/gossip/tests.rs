@@ -287,7 +287,7 @@ async fn some_minutes() -> Vec<Sent> {
     nodes[0].hears(3, |heard| heard.life == Life::Silent).await;
     nodes[2] = hub.start(3, GENERATION + 9, 6);
     nodes[0].hears(3, is_live).await;
-    tokio::time::sleep(Duration::from_secs(120)).await;
+    tokio::time::sleep(Duration::from_secs(30)).await;
     let sent = std::mem::take(&mut *hub.sent.lock().unwrap());
     (1..=6).for_each(|number| hub.end(number));
     sent
@@ -296,8 +296,8 @@ async fn some_minutes() -> Vec<Sent> {
 #[test]
 fn equal_seeds_give_equal_frames_at_equal_times() {
     let first = simulated(some_minutes());
-    assert!(first.len() > 1_000);
-    for _ in 0..20 {
+    assert!(first.len() > 500);
+    for _ in 0..4 {
         let again = simulated(some_minutes());
         let parted = first.iter().zip(&again).position(|(first, again)| first != again);
         assert_eq!((parted, first.len()), (None, again.len()));

@@ -182,6 +182,9 @@ impl Core {
             behind_since: None,
             through: Vec::new(),
             version: roster.version(node).map(str::to_owned),
+            zone: None,
+            roles: Vec::new(),
+            heard_alive: None,
             is_self: false,
         }
     }

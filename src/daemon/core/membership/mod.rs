@@ -128,6 +128,7 @@ impl Core {
             self.network.set_peers(peers.clone());
             self.membership.dialled = peers;
         }
+        self.gossip_members_changed();
         // Another process of this host, or an older state of it, may have said something else.
         self.membership.addresses_at = self.membership.addresses_at.min(self.environment.monotonic());
     }
