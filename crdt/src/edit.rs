@@ -448,7 +448,7 @@ impl Document {
     /// that between heads at all heads.
     ///
     /// # Errors
-    /// [`EditError::NoPlace`] for a head that is no valid file alone, [`EditError::Write`].
+    /// [`EditError::NoPlace`] for a value with which the file would not be valid, [`EditError::Write`].
     pub fn resolve(
         &mut self,
         chosen: &ConflictValue,
@@ -460,7 +460,13 @@ impl Document {
             Choice::TakeHeads(heads) => self.take_heads(heads, rendered, editor),
             Choice::KeepShown => self.take_content(rendered, editor),
             choice => {
-                let cells = chosen_cells(choice, &self.state_by(&rendered.heads), rendered);
+                let state = self.state_by(&rendered.heads);
+                let cells = chosen_cells(choice, &state, rendered);
+                if render::is_good(rendered) && !render::is_good_with(&state, &cells) {
+                    let why = "the file would not be valid with this value alone; choose another, or edit the file";
+                    return Err(EditError::NoPlace(why.into()));
+                }
+                drop(state);
                 self.commit(&rendered.heads, Lane::API, editor, &cells)
             }
         }

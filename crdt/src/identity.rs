@@ -6,6 +6,7 @@
 //! its text and occurrence, so that two importers agree; else from the change that adds it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use sha2::{Digest, Sha256};
 use similar::{Algorithm, DiffOp};
@@ -22,7 +23,7 @@ pub(crate) const IDENTITY_FIELDS: [&str; 3] = ["name", "id", "key"];
 const IDENTITY_BYTES: usize = 64;
 /// Two lines are one, edited, if they share at least this part of the longer one at both ends.
 const SIMILAR_PERCENT: usize = 50;
-/// How many lines of the base an edited line is compared with: keeps a rewritten file of 10,000 lines linear.
+/// How many lines of the base an edited line is compared with, or a copied one with its like: keeps a rewritten file of 10,000 lines linear.
 const SIMILAR_WINDOW: usize = 32;
 
 /// Whose ids are given out.
@@ -84,21 +85,42 @@ struct Member {
     /// A value on one line: another one in its place is another item. One on several lines is edited.
     is_scalar: bool,
     text: String,
+    /// What tells it from others of the same content: its comments and spacing, and what stands before and behind it.
+    surroundings: [u64; 3],
 }
 
 /// All series of a tree, members in the order of the text.
 fn series(root: &Node, format: Format) -> BTreeMap<SeriesKey, Vec<Member>> {
     let mut all: BTreeMap<SeriesKey, Vec<Member>> = BTreeMap::new();
-    root.walk(&mut |node| {
-        let (kind, id) = match node.path.last() {
-            Some(Segment::Item(id)) => (Kind::Item, id),
-            Some(Segment::Trivia(id)) => (Kind::Trivia, id),
-            _ => return,
-        };
-        let Some(parent) = node.path.parent() else { return };
-        all.entry(SeriesKey { parent, kind }).or_default().push(member(node, id, format));
+    root.walk(&mut |container| {
+        for (index, node) in container.children.iter().enumerate() {
+            let (kind, id) = match node.path.last() {
+                Some(Segment::Item(id)) => (Kind::Item, id),
+                Some(Segment::Trivia(id)) => (Kind::Trivia, id),
+                _ => continue,
+            };
+            let Some(parent) = node.path.parent() else { continue };
+            let member = Member { surroundings: surroundings(container, index), ..member(node, id, format) };
+            all.entry(SeriesKey { parent, kind }).or_default().push(member);
+        }
     });
     all
+}
+
+fn surroundings(container: &Node, index: usize) -> [u64; 3] {
+    let brief = |node: &Node| match &node.content {
+        Content::Scalar(text) | Content::Trivia(text) => hashed(&(&node.label, text)),
+        _ => hashed(&(&node.label, node.children.len())),
+    };
+    let neighbour = |index: Option<usize>| index.and_then(|index| container.children.get(index)).map_or(0, brief);
+    [hashed(&container.children[index].decor), neighbour(index.checked_sub(1)), neighbour(Some(index + 1))]
+}
+
+/// The same on all hosts and in all builds isn't needed: what is compared was hashed by this process.
+fn hashed(value: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
 }
 
 fn member(node: &Node, id: &str, format: Format) -> Member {
@@ -127,6 +149,7 @@ fn member(node: &Node, id: &str, format: Format) -> Member {
         digest: hash.finalize().into(),
         is_scalar,
         text,
+        surroundings: [0; 3],
     }
 }
 
@@ -226,6 +249,7 @@ impl<'a> Matching<'a> {
     fn run(mut self, kind: Kind, format: Format) -> Vec<Option<usize>> {
         self.by_name();
         self.by_content_in_order();
+        self.by_surroundings();
         self.by_content_elsewhere();
         self.by_place(kind == Kind::Trivia || format == Format::Text || codec::of(format).keys_repeat());
         self.matched
@@ -267,6 +291,30 @@ impl<'a> Matching<'a> {
                 for offset in 0..len {
                     self.pair(members[new_index + offset], base[old_index + offset]);
                 }
+            }
+        }
+    }
+
+    /// Of copies that stand beside each other in the order, the one is meant that stands where it stood: a line that is copied
+    /// to a place above it is still the lower one.
+    fn by_surroundings(&mut self) {
+        for member in 0..self.members.len() {
+            let Some(base) = self.matched[member] else { continue };
+            let (members, bases) = (self.members, self.base);
+            let alike = |a: &Member, b: &Member| -> usize {
+                a.surroundings.iter().zip(&b.surroundings).filter(|(a, b)| a == b).count()
+            };
+            let digest = members[member].digest;
+            let copies = around(member, members.len(), |index| self.matched[index].is_none());
+            let copies = copies.filter(|&index| members[index].digest == digest).map(|index| (index, base));
+            let formers = around(base, bases.len(), |index| !self.used[index]);
+            let formers = formers.filter(|&index| bases[index].digest == digest).map(|index| (member, index));
+            let score = |(member, base): (usize, usize)| alike(&members[member], &bases[base]);
+            let present = score((member, base));
+            let better = copies.chain(formers).max_by_key(|&pair| score(pair)).filter(|&pair| score(pair) > present);
+            if let Some((other, former)) = better {
+                (self.matched[member], self.used[base]) = (None, false);
+                self.pair(other, former);
             }
         }
     }
@@ -346,6 +394,12 @@ impl<'a> Matching<'a> {
     fn free_base(&self) -> impl DoubleEndedIterator<Item = usize> + '_ {
         (0..self.base.len()).filter(|&index| !self.used[index])
     }
+}
+
+/// The indexes on both sides of one, up to the first that isn't free.
+fn around(index: usize, count: usize, is_free: impl Fn(usize) -> bool + Copy) -> impl Iterator<Item = usize> {
+    let before = (0..index).rev().take(SIMILAR_WINDOW).take_while(move |&index| is_free(index));
+    before.chain((index + 1..count).take(SIMILAR_WINDOW).take_while(move |&index| is_free(index)))
 }
 
 fn is_similar(a: &str, b: &str) -> bool {

@@ -10,10 +10,10 @@ use sha2::{Digest, Sha256};
 
 use crate::codec::{self, meaning};
 use crate::document::{Document, Heads};
-use crate::id::{ChangeHash, Writer};
+use crate::id::{ActorId, ChangeHash, Lane, Writer};
 use crate::path::{Path, Segment};
-use crate::register::{Cell, EpochId};
-use crate::state::State;
+use crate::register::{Cell, EpochId, Register};
+use crate::state::{Candidate, Candidates, Operation, State};
 use crate::structure::{self, Hidden};
 use crate::tree::{Format, Tree};
 use crate::value::Value;
@@ -230,6 +230,17 @@ pub(crate) fn content_of(state: &State, epoch: &EpochId, format: Format) -> Opti
 
 pub(crate) fn is_good(rendered: &Rendered) -> bool {
     rendered.content.as_ref().is_none_or(|content| reads_back(&content.tree, &content.bytes))
+}
+
+/// Whether the registers would make a good file with these cells in them, each alone in its register.
+pub(crate) fn is_good_with(state: &State, cells: &[(Register, Cell)]) -> bool {
+    let mut state = state.clone();
+    for (register, cell) in cells {
+        // What stands alone wins, whoever wrote it.
+        let operation = Operation { counter: 0, writer: Writer { actor: ActorId([0; 16]), lane: Lane::API } };
+        state.set(register.clone(), Candidates(vec![Candidate { cell: cell.clone(), operation }]));
+    }
+    content(&state).is_none_or(|content| reads_back(&content.tree, &content.bytes))
 }
 
 /// Whether an independent parser finds in `bytes` exactly what `tree` means.

@@ -40,7 +40,8 @@ fn files(host: &Host) -> Result<Vec<(String, Vec<u8>, bool)>, String> {
     let documents = host.client().ask(|mesh| mesh.documents("")).unwrap().documents;
     let mut files = Vec::new();
     for document in documents {
-        let path = document.doc.strip_prefix("config/").unwrap().to_owned();
+        let name = murmurate_client::types::document_name(&document.doc);
+        let path = name.strip_prefix("config/").unwrap().to_owned();
         let bytes = host.read(&path).ok_or_else(|| format!("{path} isn't there"))?;
         let mode = fs::metadata(host.path(&path)).map_err(|error| error.to_string())?.permissions().mode();
         files.push((path, bytes, mode & 0o100 != 0));

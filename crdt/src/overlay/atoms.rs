@@ -96,7 +96,7 @@ impl<'a> Lists<'a> {
 
 /// The values of a tree, in the order of its text.
 pub(super) fn atoms(tree: &Tree) -> Vec<Atom> {
-    atoms_for(tree, tree, &Mapping { ids: BTreeMap::new() })
+    atoms_for(tree, tree, &Mapping::default())
 }
 
 /// The values of a tree that are for another one.
@@ -105,11 +105,10 @@ pub(super) fn atoms_for(tree: &Tree, other: &Tree, mapping: &Mapping) -> Vec<Ato
     let mut found = Vec::new();
     let mut seen = BTreeSet::new();
     tree.root.walk(&mut |node| match (first_in(&atomic, &node.path), &node.content) {
-        (Some(list), _) => {
-            if !node.path.is_trivia() && seen.insert(list) {
-                found.push(Atom { path: list.clone(), kind: AtomKind::List });
-            }
+        (Some(list), _) if !node.path.is_trivia() && seen.insert(list) => {
+            found.push(Atom { path: list.clone(), kind: AtomKind::List });
         }
+        (Some(_), _) => {}
         (None, Content::Scalar(_)) => found.push(Atom { path: node.path.clone(), kind: AtomKind::Scalar }),
         (None, Content::Container(Shape::Table)) if !node.path.is_root() => {
             found.push(Atom { path: node.path.clone(), kind: AtomKind::EmptyTable });
@@ -132,16 +131,19 @@ fn first_in<'a>(all: &'a BTreeSet<Path>, path: &Path) -> Option<&'a Path> {
 }
 
 /// Where the paths of one tree lead in another one: the same keys, items with the same identity.
+#[derive(Default)]
 pub(super) struct Mapping {
     /// Of items of the one tree, their ids in the other.
     ids: BTreeMap<Path, String>,
+    /// Of items that both have, where the name stands by which they are the same: in the one tree, and in the other.
+    pub(super) names: BTreeMap<Path, Path>,
 }
 
 impl Mapping {
     /// From `from` to `to`. Items that `to` lacks keep their ids, unless another item there has it.
     pub(super) fn new(from: &Tree, to: &Tree) -> Self {
         let (from, to) = (Lists::of(from), Lists::of(to));
-        let mut mapping = Self { ids: BTreeMap::new() };
+        let mut mapping = Self::default();
         // Lists come before those inside their items.
         for list in from.items.keys() {
             let there = mapping.path(list);
@@ -168,7 +170,11 @@ impl Mapping {
         for (name, item) in from.named(list).unwrap_or_default() {
             let Some(Segment::Item(own)) = item.path.last() else { continue };
             match counterparts.get(&name) {
-                Some(counterpart) => self.map(item, counterpart),
+                Some(counterpart) => {
+                    self.map(item, counterpart);
+                    let field = name.split_once('=').map_or("", |(field, _)| field);
+                    self.names.insert(item.path.key(field), counterpart.path.key(field));
+                }
                 None if taken.contains(&Segment::Item(own.clone())) => {
                     self.ids.insert(item.path.clone(), format!("{own}+"));
                 }

@@ -58,12 +58,15 @@ pub(super) struct Applied {
     pub(super) tree: Tree,
     pub(super) grafts: BTreeMap<Path, Graft>,
     pub(super) left_out: Vec<LeftOut>,
+    /// Of items of the file that the overlay has something to say about, where the name stands: in the file, and in the
+    /// overlay.
+    pub(super) names: BTreeMap<Path, Path>,
 }
 
 impl Applied {
     /// A file over which nothing is put.
     pub(super) fn nothing(below: &Tree) -> Self {
-        Self { tree: below.clone(), grafts: BTreeMap::new(), left_out: Vec::new() }
+        Self { tree: below.clone(), grafts: BTreeMap::new(), left_out: Vec::new(), names: BTreeMap::new() }
     }
 
     /// The place at or above a path that is the overlay's.
@@ -91,7 +94,9 @@ pub(super) fn apply(below: &Tree, overlay: &Content) -> Applied {
         applied.left_out.push(LeftOut { path: Path::ROOT, why });
         return applied;
     }
-    let wishes = wishes(below, overlay, &mut applied.left_out);
+    let mapping = Mapping::new(&overlay.tree, below);
+    let wishes = wishes(below, overlay, &mapping, &mut applied.left_out);
+    applied.names = mapping.names.into_iter().map(|(own, in_file)| (in_file, own)).collect();
     if !wishes.is_empty() {
         let mut attempts = ATTEMPTS;
         fit(&mut applied, &overlay.tree, &wishes, &mut attempts);
@@ -100,12 +105,13 @@ pub(super) fn apply(below: &Tree, overlay: &Content) -> Applied {
 }
 
 /// What the overlay wants, in the order of its text.
-fn wishes(below: &Tree, overlay: &Content, left_out: &mut Vec<LeftOut>) -> Vec<Wish> {
-    let mapping = Mapping::new(&overlay.tree, below);
+fn wishes(below: &Tree, overlay: &Content, mapping: &Mapping, left_out: &mut Vec<LeftOut>) -> Vec<Wish> {
     let (lists, present) = (Lists::of(below), Lookup::new(below));
     let mut wishes: Vec<Wish> = Vec::new();
     let mut added: BTreeMap<Path, usize> = BTreeMap::new();
-    for atom in atoms_for(&overlay.tree, below, &mapping) {
+    let all = atoms_for(&overlay.tree, below, mapping).into_iter();
+    // The name of an item that the file has is the file's.
+    for atom in all.filter(|atom| !mapping.names.contains_key(&atom.path)) {
         let path = mapping.path(&atom.path);
         if !present.exists(&path) {
             let region = first_absent(&present, &path);

@@ -88,6 +88,7 @@ fn undo(below: &Tree, layer: &Layer, applied: &Applied, saved: Tree) -> Result<(
     for (path, graft) in &applied.grafts {
         undoing.take_off(path, graft)?;
     }
+    undoing.rename_items()?;
     undoing.remove_scaffold();
     undoing.restore_spacing();
     undoing.restore_missing();
@@ -106,6 +107,13 @@ struct Undoing<'a> {
 
 impl Undoing<'_> {
     fn take_off(&mut self, path: &Path, graft: &Graft) -> Result<(), NoPlace> {
+        if self.is_in_deleted_item(path) {
+            match graft.kind {
+                Kind::Hidden => drop(self.draft.show.insert(path.clone())),
+                Kind::Replaced | Kind::Added => self.draft.remove(&graft.own),
+            }
+            return Ok(());
+        }
         let is_there = Lookup::new(&self.saved).exists(path);
         self.refuse_repeated(path)?;
         match (graft.kind, is_there) {
@@ -124,6 +132,29 @@ impl Undoing<'_> {
                     self.draft.take(&graft.own, &self.saved, &self.applied.tree, path)?;
                 }
                 graft::remove(&mut self.saved.root, path);
+            }
+        }
+        Ok(())
+    }
+
+    /// An item of the file is the file's, whatever of it is the overlay's: who deletes it deletes it everywhere.
+    fn is_in_deleted_item(&self, path: &Path) -> bool {
+        let mut items = self.applied.names.keys().filter_map(Path::parent).filter(|item| path.starts_with(item));
+        items.any(|item| !Lookup::new(&self.saved).exists(&item))
+    }
+
+    /// An item of the file that got another name is the same for the overlay.
+    fn rename_items(&mut self) -> Result<(), NoPlace> {
+        for (in_file, own) in &self.applied.names {
+            let item_is_there = in_file.parent().is_some_and(|item| Lookup::new(&self.saved).exists(&item));
+            if !item_is_there || self.draft.tree.root.find(own).is_none() {
+                continue;
+            }
+            let now = self.saved.root.find(in_file).filter(|node| is_scalar(node));
+            let now =
+                now.ok_or_else(|| NoPlace { why: "an item with values of this host's own keeps its name".into() })?;
+            if self.applied.tree.root.find(in_file).is_some_and(|before| before.content != now.content) {
+                self.draft.replace(own, &self.saved, in_file)?;
             }
         }
         Ok(())

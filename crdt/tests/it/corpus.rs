@@ -4,19 +4,30 @@ use std::path::Path;
 
 use crate::replica::{Replica, exchange};
 
+/// The files of one folder of the corpus, each with a path such as it has where it is used.
 pub(crate) fn corpus(folder: &str) -> Vec<(String, Vec<u8>)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus").join(folder);
     let mut files: Vec<_> = std::fs::read_dir(&root)
         .unwrap()
         .map(|entry| entry.unwrap().path())
-        .map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), std::fs::read(&path).unwrap()))
+        .map(|path| (path_in_use(&path.file_name().unwrap().to_string_lossy()), std::fs::read(&path).unwrap()))
         .collect();
     files.sort();
     assert!(files.len() > 5, "the corpus of {folder} is there");
     files
 }
 
-fn variants(bytes: &[u8]) -> Vec<Vec<u8>> {
+/// The corpus puts the repository before the name. nginx's files are known by their directory.
+fn path_in_use(name: &str) -> String {
+    match name.rsplit_once("__") {
+        Some((repository, name)) if repository.contains("nginx") => format!("{repository}/nginx/{name}"),
+        Some((repository, name)) => format!("{repository}/{name}"),
+        None => name.into(),
+    }
+}
+
+/// A file as it is, with CRLF, with a byte order mark, and without its final newline.
+pub(crate) fn variants(bytes: &[u8]) -> Vec<Vec<u8>> {
     let text = String::from_utf8(bytes.to_vec()).unwrap();
     let crlf = text.replace("\r\n", "\n").replace('\n', "\r\n");
     let bom = format!("\u{feff}{text}");

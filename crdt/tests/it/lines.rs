@@ -18,8 +18,14 @@ const HAPROXY: &str =
     "global\n    maxconn 100\n\nfrontend web\n    bind *:80\n    bind *:81\n\nbackend app\n    server a 10.0.0.1:80\n";
 
 fn apart(name: &str, text: &str, one: impl Fn(&mut Replica), other: impl Fn(&mut Replica)) -> Vec<Replica> {
-    let mut all = replicas(3, name, text);
+    let all = apart_in(name, text, one, other);
     assert!(all[0].document.render().file().unwrap().format().is_structured(), "{name}");
+    all
+}
+
+/// The same, whatever the format.
+fn apart_in(name: &str, text: &str, one: impl Fn(&mut Replica), other: impl Fn(&mut Replica)) -> Vec<Replica> {
+    let mut all = replicas(3, name, text);
     one(&mut all[0]);
     other(&mut all[1]);
     exchange(&mut all);
@@ -134,6 +140,37 @@ fn lists_take_what_both_add() {
     );
     let text = all[0].text();
     assert!(text.contains("    include a;\n") && text.contains("    include b;\n"), "{text}");
+}
+
+/// Of two lines that are alike, the one is new that stands where none stood: edits of the other one go to that.
+#[test]
+fn a_line_copied_to_a_place_above_it_is_still_the_lower_one() {
+    for (name, before, line, end) in [
+        ("f/.env", "", "K=", ""),
+        ("f/a.ini", "[s]\n", "k = ", ""),
+        ("f/nginx.conf", "", "k ", ";"),
+        ("f/motd", "", "k ", ""),
+    ] {
+        let of = |values: &[&str]| -> String {
+            let lines = values.iter().map(|value| match *value {
+                "1" | "9" => format!("{line}{value}{end}\n"),
+                other => format!("{}{end}\n", line.to_lowercase().replace('k', other)),
+            });
+            format!("{before}{}", lines.collect::<String>())
+        };
+        let text = of(&["a", "b", "1", "c"]);
+        let (copied, edited) = (of(&["1", "a", "b", "1", "c"]), of(&["a", "b", "9", "c"]));
+        let both = of(&["1", "a", "b", "9", "c"]);
+        let save = |text: &str| {
+            let text = text.to_owned();
+            move |replica: &mut Replica| replica.save(text.as_bytes()).unwrap()
+        };
+        let all = apart_in(name, &text, save(&copied), save(&edited));
+        assert_eq!((all[2].text(), all[2].conflicts()), (both.clone(), vec![]), "{name}");
+        // And the upper one of two goes, not the lower one.
+        let all = apart_in(name, &copied, save(&text), save(&both));
+        assert_eq!((all[2].text(), all[2].conflicts()), (edited, vec![]), "{name}");
+    }
 }
 
 #[test]

@@ -94,6 +94,22 @@ fn line_ends_that_one_host_mixed_and_another_changed_stay_line_ends() {
     assert!(toml::from_str::<toml::Table>(&all[0].text()).is_ok());
 }
 
+/// What is indented by itself goes on with what comes to stand above it: the section that stood between can't go.
+#[test]
+fn a_choice_with_which_the_file_would_not_be_valid_is_refused() {
+    let mut all = replicas(3, "f/.gitconfig", "a = 1\n[b]\n\tc = 2\n\t[d]\ne = 3\n");
+    all[0].save(b"a = 1\n").unwrap();
+    all[1].edit("\tc = 2\n", "\tc = 2\n\tn = 4\n");
+    all[2].edit("e = 3", "e = 9");
+    exchange(&mut all);
+    let shown = all[0].text();
+    assert_eq!(shown, "a = 1\n[b]\n\tn = 4\n\t[d]\ne = 9\n");
+    let taken: Vec<bool> = (0..2).map(|value| all[0].resolve_at(0, 1 - value)).collect();
+    assert_eq!(taken, [false, true], "{shown}");
+    exchange(&mut all);
+    assert_eq!((all[1].text(), all[1].conflicts().len()), (shown, 1));
+}
+
 /// Rule 14: the genesis isn't counted, and two hosts' are one.
 #[test]
 fn two_new_documents_are_the_same_and_empty() {

@@ -2,6 +2,7 @@
 
 use murmurate_crdt::conflict::{Kind, Subject};
 use murmurate_crdt::edit::EditError;
+use murmurate_crdt::limits;
 use murmurate_crdt::tree::Format;
 use murmurate_crdt::value::Value;
 
@@ -374,6 +375,32 @@ fn rule_12_two_binary_contents_are_told_apart_by_their_hashes() {
     created[0].resolve(1);
     exchange(&mut created);
     assert_eq!(created[1].conflicts(), vec![]);
+}
+
+/// Past the limit of keys and lines a file is one value, like a binary one: edits of two places in it are a conflict.
+#[test]
+fn rule_12_a_file_of_too_many_keys_or_lines_is_one_value() {
+    let lines = |count: usize| (0..count).map(|number| format!("key_{number} = 0\n")).collect::<String>();
+    for (name, count) in [("f/a.toml", limits::KEYS_PER_FILE + 1), ("f/motd", 2 * limits::KEYS_PER_FILE)] {
+        let text = lines(count);
+        let mut all = replicas(2, name, &text);
+        assert_eq!(all[1].document.render().file().unwrap().format(), Format::Binary, "{name}");
+        all[0].edit("key_1 = 0", "key_1 = 1");
+        all[1].edit("key_9000 = 0", "key_9000 = 1");
+        exchange(&mut all);
+        let open = all[0].conflicts();
+        assert_eq!((open.len(), open[0].subject, open[0].kind), (1, Subject::File, Kind::Concurrent), "{name}");
+        let size = format!("{} bytes, SHA-256 ", text.len());
+        let told = texts(&all[0]).concat();
+        assert!(told.len() == 2 && told.iter().flatten().all(|text| text.starts_with(&size)), "{told:?}");
+        let shown = all[0].text();
+        all[0].resolve(1);
+        exchange(&mut all);
+        assert_eq!((all[1].text() != shown, all[1].conflicts()), (true, vec![]), "{name}");
+        // With fewer keys it is merged by them again.
+        all[1].save(b"key_1 = 0\n").unwrap();
+        assert_ne!(all[1].document.render().file().unwrap().format(), Format::Binary, "{name}");
+    }
 }
 
 #[test]

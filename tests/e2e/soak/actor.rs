@@ -224,8 +224,8 @@ impl Actor {
                 return Ok(());
             }
             let conflict = open[chosen % open.len()];
-            let path = conflict.doc.trim_start_matches("config/");
-            let address = if conflict.key.is_empty() { doc(path) } else { format!("{}#{}", doc(path), conflict.key) };
+            let doc = &conflict.doc;
+            let address = if conflict.key.is_empty() { doc.clone() } else { format!("{doc}#{}", conflict.key) };
             let choice = Choice::Take(1 + chosen % conflict.values.len().max(1));
             let decision = ResolveConflict { address, part: Some(conflict.part), choice };
             client.ask(|mesh| mesh.resolve(&decision)).map(drop)

@@ -109,10 +109,10 @@ fn shown_in_files(host: &Host, excused: &BTreeSet<String>) -> Result<(), String>
     let client = host.client();
     let mut files = files(&host.folder);
     for document in client.ask(|mesh| mesh.documents("config/")).unwrap().documents {
-        let path = document.doc.trim_start_matches("config/");
+        let name = murmurate_client::types::document_name(&document.doc);
+        let path = name.trim_start_matches("config/");
         let found = files.remove(path).map(|(_, bytes)| bytes);
-        let doc = super::actor::doc(path);
-        let held = client.ask(|mesh| mesh.read_file(&doc)).unwrap().bytes.to_vec();
+        let held = client.ask(|mesh| mesh.read_file(&document.doc)).unwrap().bytes.to_vec();
         if found.as_ref() != Some(&held) && !excused.contains(path) {
             let (found, held) = (found.map(String::from_utf8), String::from_utf8(held));
             return Err(format!("{}: {path} is {found:?}, should be {held:?}", host.name));
@@ -149,7 +149,7 @@ fn check_last(mesh: &Mesh, conflicts: &Conflicts, path: &str, key: &str, last: &
     let Some(sure) = &last.sure else { return };
     let table: toml::Table = toml::from_str(&mesh.hosts[0].text(path)).unwrap();
     let shown = table.get(key).map(ToString::to_string).unwrap_or_default();
-    let doc = format!("config/{path}");
+    let doc = super::actor::doc(path);
     let listed = conflicts.conflicts.iter().filter(|conflict| conflict.doc == doc && conflict.key == key);
     let listed: Vec<_> = listed.flat_map(|conflict| &conflict.values).map(|value| value.value.text.clone()).collect();
     let present = |value: &String| shown == *value || listed.contains(value);

@@ -11,7 +11,7 @@ mod edits;
 
 use proptest::prelude::*;
 
-pub(crate) use self::checks::Ledger;
+pub(crate) use self::checks::{Ledger, invalid};
 pub(crate) use self::edits::{EDITS, Edit};
 use crate::corpus::corpus;
 use crate::replica::{Replica, deliverable};

@@ -2,7 +2,11 @@
 //!
 //! It is found by lines alone, and so says nothing about keys: a measure from outside.
 
+use std::ops::Range;
+
 use similar::{Algorithm, DiffOp, capture_diff_slices};
+
+use super::pieces::Piece;
 
 /// Lines of the base that an edit replaces by others; an insertion replaces none.
 struct Hunk<'a> {
@@ -19,6 +23,32 @@ impl Hunk<'_> {
         let (first, last) = (self.slack, other.slack);
         first.1 < last.0 || last.1 < first.0
     }
+
+    /// Whether it changes a line of a piece, or puts one between its lines, or takes away all that stands in it.
+    fn is_in(&self, piece: &Piece) -> bool {
+        let joins_at = |at: usize| self.from == at && self.by.iter().all(|line| is_comment(line));
+        let changes = |lines: &Range<usize>| match self.from == self.to {
+            true if joins_at(lines.start) || (piece.is_comment && joins_at(lines.end)) => true,
+            true => lines.start < self.from && self.from < lines.end,
+            false => self.from < lines.end && lines.start < self.to,
+        };
+        let empties = |lines: &Range<usize>| self.from <= lines.start && lines.end <= self.to && self.by.is_empty();
+        piece.own.iter().any(changes) || piece.body.as_ref().is_some_and(empties)
+    }
+}
+
+/// Whether a line has no key of its own, and so belongs to what stands next to it.
+fn is_comment(line: &str) -> bool {
+    let line = line.trim();
+    line.is_empty() || ["#", ";", "//", "/*", "*"].iter().any(|mark| line.starts_with(mark))
+}
+
+/// Whether two of the edits of `base` are of one of these pieces.
+pub(super) fn two_edit_one(pieces: &[Piece], base: &str, edited: &[&str]) -> bool {
+    let lines: Vec<&str> = base.split_inclusive('\n').collect();
+    let edits: Vec<_> = edited.iter().map(|text| hunks_of(&lines, text)).collect();
+    let is_of = |edit: &Vec<Hunk<'_>>, piece| edit.iter().any(|hunk| hunk.is_in(piece));
+    pieces.iter().any(|piece| edits.iter().filter(|edit| is_of(edit, piece)).count() > 1)
 }
 
 /// The text that has all edits of `base`; `None` where two of them touch the same or neighbouring lines.

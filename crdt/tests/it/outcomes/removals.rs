@@ -1,18 +1,19 @@
-//! Edits that are apart by their lines, but not by what they mean: one renames a section, another edits a key in it.
+//! Edits that are apart by their lines, but not by what they mean: one renames a section, or puts the header of another above
+//! its keys, which removes them there and adds them elsewhere (MERGE rule 9), and another edits or deletes a key in it.
 
 use std::collections::BTreeSet;
 
 use murmurate_crdt::path::Path;
 use murmurate_crdt::state::{FragmentState, State};
 
-/// Whether someone wrote to what another took away, or to something in it.
-pub(super) fn one_edits_what_another_removes(before: &State, after: &[&State]) -> bool {
+/// Whether someone wrote to what another took away, or to something in it, or took it away too.
+pub(super) fn one_touches_what_another_removes(before: &State, after: &[&State]) -> bool {
     let removed: Vec<BTreeSet<&Path>> = after.iter().map(|state| removed(before, state)).collect();
     let edited: Vec<BTreeSet<&Path>> = after.iter().map(|state| edited(before, state)).collect();
     let is_within = |path: &Path, removed: &BTreeSet<&Path>| removed.iter().any(|above| path.starts_with(above));
     (0..after.len()).any(|one| {
         let mut others = (0..after.len()).filter(|other| *other != one);
-        others.any(|other| edited[other].iter().any(|path| is_within(path, &removed[one])))
+        others.any(|other| edited[other].union(&removed[other]).any(|path| is_within(path, &removed[one])))
     })
 }
 

@@ -71,7 +71,7 @@ impl Core {
     /// What a side shows: the disk's file has the overlays of this host, so what is there now has them, too.
     fn look_at(&mut self, what: &str, document: &DocumentId, side: &Side, base: bool) -> Result<Looked, ApiError> {
         let effective = match side {
-            Side::Now => self.to_read(what, document, base)?,
+            Side::Now => self.shown_or_base(what, document, base)?,
             Side::At(name) => self.shown_in(what, document, name)?,
             Side::Disk(file) => {
                 let loaded = self.documents.get(document).map_err(|error| no_document(what.into(), &error))?;

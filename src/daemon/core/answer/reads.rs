@@ -47,7 +47,7 @@ impl Core {
     }
 
     pub(super) fn document_list(&mut self, prefix: &str, after: Option<&str>) -> Result<Documents, ApiError> {
-        let after = after.map(|after| parse(after)).transpose()?;
+        let after = after.map(parse).transpose()?;
         let mut all = self.matching_after(prefix, after.as_ref().map(|after| &after.document));
         let is_last = all.len() <= PAGE_DOCUMENTS;
         all.truncate(PAGE_DOCUMENTS);
@@ -93,7 +93,12 @@ impl Core {
     }
 
     /// What a read is about: what this host shows, or the document alone.
-    pub(super) fn to_read(&mut self, what: &str, document: &DocumentId, base: bool) -> Result<Effective, ApiError> {
+    pub(super) fn shown_or_base(
+        &mut self,
+        what: &str,
+        document: &DocumentId,
+        base: bool,
+    ) -> Result<Effective, ApiError> {
         let read = if base {
             self.documents.get(document).map(|loaded| Effective::plain(loaded.rendered()))
         } else {
@@ -105,7 +110,7 @@ impl Core {
     pub(super) fn get(&mut self, address: &str, base: bool) -> Result<Entry, ApiError> {
         let what = format!("get {address}");
         let address = parse(address)?;
-        let effective = self.to_read(&what, &address.document, base)?;
+        let effective = self.shown_or_base(&what, &address.document, base)?;
         let path = find(&what, &effective, &address.key)?;
         let entry = self.look(&address.document, &effective, false, |view| view.entry(&path));
         let entry = entry.map_err(|error| no_document(what.clone(), &error))?.flatten();
@@ -149,7 +154,7 @@ impl Core {
     pub(super) fn explain(&mut self, address: &str) -> Result<Explanation, ApiError> {
         let what = format!("explain {address}");
         let address = parse(address)?;
-        let effective = self.to_read(&what, &address.document, false)?;
+        let effective = self.shown_or_base(&what, &address.document, false)?;
         // What an overlay takes away is still a key of the document.
         let path = find(&what, &effective, &address.key).or_else(|error| {
             find(&what, &Effective::plain(effective.base().clone()), &address.key).map_err(|_| error)
@@ -195,7 +200,7 @@ impl Core {
     pub(super) fn read_file(&mut self, doc: &str, base: bool) -> Result<File, ApiError> {
         let what = format!("get {doc}");
         let address = parse(doc)?;
-        let effective = self.to_read(&what, &address.document, base)?;
+        let effective = self.shown_or_base(&what, &address.document, base)?;
         let heads = self.state_name(&what, &address.document, &effective)?;
         let file = effective.file().ok_or_else(|| not_found(&what, "there is no such document"))?;
         let loaded = self.documents.get(&address.document).map_err(|error| no_document(what.clone(), &error))?;
