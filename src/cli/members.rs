@@ -19,7 +19,7 @@ impl Members {
 
 fn render(members: &types::Members, view: &View) -> String {
     let mut table = Table::new(&[
-        "NAME", "STATE", "SINCE", "LAG", "BEHIND", "IN STEP", "ADDRESS", "ZONE", "ROLES", "VERSION", "ID",
+        "NAME", "STATE", "SINCE", "LAG", "BEHIND", "IN STEP", "ADDRESS", "VERSION", "ID", "ZONE", "ROLES",
     ]);
     for member in &members.members {
         table.row(cells(member, view));

@@ -58,16 +58,11 @@ impl Core {
         let pairs = [
             ("name", self.identity.name.clone()),
             ("zone", self.identity.zone.clone()),
-            ("roles", self.own_roles().join(",")),
+            ("roles", self.overlays.roles().join(",")),
             ("version", env!("CARGO_PKG_VERSION").to_owned()),
             ("status", "up".to_owned()),
         ];
         pairs.map(|(key, value)| (key.to_owned(), value)).into()
-    }
-
-    /// The roles that this host has by its settings.
-    pub(super) fn own_roles(&self) -> Vec<String> {
-        self.identity.roles.iter().map(|role| role.name().to_owned()).collect()
     }
 
     /// Tells the others that this host is about to leave the mesh.

@@ -171,7 +171,7 @@ impl Core {
             through: Vec::new(),
             version: Some(env!("CARGO_PKG_VERSION").into()),
             zone: Some(self.identity.zone.clone()).filter(|zone| !zone.is_empty()),
-            roles: self.own_roles(),
+            roles: self.overlays.roles(),
             heard_alive: None,
             is_self: true,
         });
