@@ -53,7 +53,7 @@ impl LinkSocket {
         self.shared.set_syn(Some(frame.clone()));
         let rounds_between = self.shared.rounds_between();
         self.count += 1;
-        if self.count % rounds_between != 0 {
+        if !self.count.is_multiple_of(rounds_between) {
             return;
         }
         let linked = self.shared.links.linked();
