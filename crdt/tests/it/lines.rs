@@ -3,7 +3,6 @@
 use murmurate_crdt::conflict::Kind;
 use murmurate_crdt::edit::EditError;
 use murmurate_crdt::key::{Lookup, parse_key};
-use murmurate_crdt::limits;
 use murmurate_crdt::tree::Format;
 use murmurate_crdt::value::Value;
 
@@ -302,24 +301,4 @@ fn a_file_in_doubt_stays_what_it_was() {
     all[1].save(b"Port 22\n").unwrap();
     exchange(&mut all);
     assert_eq!(all[0].document.render().file().unwrap().format(), Format::Text);
-}
-
-/// Too large, or with too many lines, to be merged line by line: one value, of which the loser is told by its hash.
-#[test]
-fn a_file_that_is_too_large_to_merge_is_one_value() {
-    let comment = format!("# {}\n", "x".repeat(77));
-    let large = comment.repeat(limits::MERGED_FILE_BYTES / comment.len() + 1);
-    let many = "\n".repeat(limits::KEYS_PER_FILE + 1);
-    for (name, text) in [("f/a.toml", &large), ("f/a.txt", &large), ("f/a.txt", &many)] {
-        let (ours, theirs) = (format!("# ours\n{text}"), format!("{text}# theirs\n"));
-        let mut all = replicas(2, name, text);
-        all[0].save(ours.as_bytes()).unwrap();
-        all[1].save(theirs.as_bytes()).unwrap();
-        exchange(&mut all);
-        assert_eq!(all[0].document.render().file().unwrap().format(), Format::Binary, "{name}");
-        assert!([&ours, &theirs].contains(&&all[0].text()) && all[0].text() == all[1].text(), "{name}");
-        let [conflict] = &all[0].conflicts()[..] else { panic!("{name}: one conflict") };
-        let values: Vec<_> = conflict.values.iter().map(|value| value.text.as_deref().unwrap()).collect();
-        assert!(values.len() == 2 && values.iter().all(|value| value.contains("SHA-256")), "{name}: {values:?}");
-    }
 }

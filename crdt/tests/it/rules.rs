@@ -377,12 +377,19 @@ fn rule_12_two_binary_contents_are_told_apart_by_their_hashes() {
     assert_eq!(created[1].conflicts(), vec![]);
 }
 
-/// Past the limit of keys and lines a file is one value, like a binary one: edits of two places in it are a conflict.
+/// Past the limits of what is merged a file is one value, like a binary one: edits of two places in it are a conflict.
 #[test]
-fn rule_12_a_file_of_too_many_keys_or_lines_is_one_value() {
-    let lines = |count: usize| (0..count).map(|number| format!("key_{number} = 0\n")).collect::<String>();
-    for (name, count) in [("f/a.toml", limits::KEYS_PER_FILE + 1), ("f/motd", 2 * limits::KEYS_PER_FILE)] {
-        let text = lines(count);
+fn rule_12_a_file_of_too_many_keys_or_lines_or_bytes_is_one_value() {
+    let lines = |count: usize, comment: &str| {
+        (0..count).map(|number| format!("key_{number} = 0 # {comment}\n")).collect::<String>()
+    };
+    let long = "x".repeat(limits::MERGED_FILE_BYTES / 9_500);
+    let rows = [
+        ("f/a.toml", lines(limits::KEYS_PER_FILE + 1, "")),
+        ("f/motd", lines(2 * limits::KEYS_PER_FILE, "")),
+        ("f/a.toml", lines(9_500, &long)),
+    ];
+    for (name, text) in rows {
         let mut all = replicas(2, name, &text);
         assert_eq!(all[1].document.render().file().unwrap().format(), Format::Binary, "{name}");
         all[0].edit("key_1 = 0", "key_1 = 1");
