@@ -18,14 +18,16 @@ impl Members {
 }
 
 fn render(members: &types::Members, view: &View) -> String {
-    let mut table = Table::new(&["NAME", "STATE", "SINCE", "LAG", "BEHIND", "IN STEP", "ADDRESS", "VERSION", "ID"]);
+    let mut table = Table::new(&[
+        "NAME", "STATE", "SINCE", "LAG", "BEHIND", "IN STEP", "ADDRESS", "VERSION", "ID", "ZONE", "ROLES",
+    ]);
     for member in &members.members {
         table.row(cells(member, view));
     }
     view.list(members, &members.members, table)
 }
 
-fn cells(member: &Member, view: &View) -> [Cell; 9] {
+fn cells(member: &Member, view: &View) -> [Cell; 11] {
     let own = if member.is_self { " (self)" } else { "" };
     [
         format!("{}{own}", member.name).into(),
@@ -34,15 +36,21 @@ fn cells(member: &Member, view: &View) -> [Cell; 9] {
         Cell::new(member.lag.to_string(), if member.lag == 0 { Style::Plain } else { Style::Warn }),
         relative_if_any(member.behind_since, view.now).into(),
         if member.in_step { Cell::new("yes", Style::Good) } else { Cell::new("no", Style::Warn) },
-        if member.through.is_empty() {
-            member.address.clone()
-        } else {
-            format!("through {}", member.through.join(", "))
-        }
-        .into(),
+        address(member).into(),
         member.version.clone().unwrap_or_default().into(),
         Cell::new(short(&member.id), Style::Dim),
+        member.zone.clone().unwrap_or_default().into(),
+        member.roles.join(",").into(),
     ]
+}
+
+/// Where a member is reached, or how else it is known of.
+fn address(member: &Member) -> String {
+    match member.heard_alive {
+        _ if !member.through.is_empty() => format!("through {}", member.through.join(", ")),
+        Some(true) => "heard of by others".to_owned(),
+        _ => member.address.clone(),
+    }
 }
 
 /// The first digits of an id: enough to tell a mesh's hosts apart.
@@ -79,15 +87,22 @@ mod tests {
             behind_since: None,
             through: Vec::new(),
             version: Some("0.1.0".into()),
+            zone: Some("eu".into()),
+            roles: vec!["db".into(), "web".into()],
+            heard_alive: None,
             is_self: false,
         };
         let own = Member { is_self: true, ..member("web-1", MemberState::Alive) };
         let away = Member { in_step: false, version: None, since: None, ..member("db", MemberState::Suspect) };
+        let heard =
+            Member { heard_alive: Some(true), zone: None, roles: Vec::new(), ..member("far", MemberState::Suspect) };
         let relayed = Member { through: vec!["db".into(), "web-2".into()], ..away.clone() };
         let behind =
             Member { lag: 318, behind_since: Some(ago(9)), in_step: false, ..member("web-2", MemberState::Alive) };
-        let members =
-            types::Members { v: V1, members: vec![own, away, relayed, behind, member("old", MemberState::Left)] };
+        let members = types::Members {
+            v: V1,
+            members: vec![own, away, relayed, behind, heard, member("old", MemberState::Left)],
+        };
         insta::assert_snapshot!(sheet(|view| render(&members, view)));
     }
 }

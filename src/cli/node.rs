@@ -40,6 +40,8 @@ fn text(node: &types::Node, view: &View) -> String {
         ("in step", if member.in_step { "yes".into() } else { format!("no, {} changes behind", member.lag) }),
         ("address", member.address.clone()),
         ("advertises", node.addresses.join(", ")),
+        ("zone", printable(member.zone.as_deref().unwrap_or_default())),
+        ("roles", printable(&member.roles.join(", "))),
         ("version", member.version.clone().unwrap_or_default()),
         ("admitted", relative_if_any(node.admitted, view.now)),
         ("certificate", certificate),
@@ -76,6 +78,9 @@ mod tests {
             through: vec!["web-2".into()],
             in_step: false,
             version: Some("0.1.0".into()),
+            zone: Some("eu".into()),
+            roles: vec!["db".into(), "web".into()],
+            heard_alive: None,
             is_self: false,
         };
         let node = types::Node {

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use data_encoding::HEXLOWER;
 use ed25519_dalek::SigningKey;
 use murmurate_client::types::{ApiError, ErrorCode, Time};
 use murmurate_crdt::id::{MeshId, NodeId};
@@ -181,7 +182,7 @@ pub fn found(place: &Place, environment: &Environment) -> Result<Founded, ApiErr
     Ok(Founded {
         mesh: mesh.anchors.mesh(),
         node: host.identity.node_id(),
-        fingerprint: membership::hex(&mesh.anchors.fingerprint()),
+        fingerprint: HEXLOWER.encode(&mesh.anchors.fingerprint()),
         ticket,
         ticket_expires,
         recovery_key,
@@ -217,7 +218,7 @@ pub async fn join(place: &Place, ticket: &Ticket, environment: &Environment) -> 
     refuse_member(place, WHAT)?;
     let store = open_store(place, ticket.mesh, environment, WHAT)?;
     // Should the answer be lost, the next attempt is known for the same host by its key, and costs no further use.
-    let key_file = place.data_dir.join(format!("joining-{}.key", membership::hex(&ticket.id)));
+    let key_file = place.data_dir.join(format!("joining-{}.key", HEXLOWER.encode(&ticket.id)));
     let key = match identity::load_key(&key_file) {
         Ok(key) => key,
         Err(identity::DirectoryError::Missing { .. }) => {

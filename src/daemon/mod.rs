@@ -5,6 +5,7 @@ pub mod checks;
 pub(crate) mod core;
 pub mod files;
 pub mod founding;
+mod generation;
 mod heartbeat;
 mod log;
 mod platform;

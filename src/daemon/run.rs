@@ -27,6 +27,7 @@ use super::checks::Rules;
 use super::core::membership::{Advertise, Ended, Standing, left, set_aside};
 use super::core::{self, Core, Inputs, Parts};
 use super::founding::{Claim, claim};
+use super::generation;
 use super::platform::{Platform, SystemPlatform};
 use super::request::{self, CoreHandle};
 use super::store::{LogOptions, LogStore, Store, StoreError};
@@ -34,6 +35,8 @@ use super::store::{LogOptions, LogStore, Store, StoreError};
 /// What a daemon needs to know; the settings file says it.
 #[derive(Debug, Clone)]
 pub struct DaemonConfig {
+    /// Where this host is, in the people's own words; empty for nowhere in particular.
+    pub zone: String,
     /// Where everything that lasts is kept.
     pub data_dir: PathBuf,
     /// Where is kept what must not outlive a reboot; on a tmpfs.
@@ -113,8 +116,9 @@ impl Daemon {
         let identity = identity::load(&identity_dir)?;
         let statements = identity::load_statements(&identity_dir)?;
         let store = open_store(platform, &config.data_dir.join("store"), identity.mesh(), environment)?;
-        let mut engine_config = Config::new(identity.node_id(), identity.mesh(), roots(&identity)?, check_change);
-        engine_config.generation = environment.wall_ms();
+        let generation = generation::next(&*store, environment.wall_ms())?;
+        let engine_config =
+            Config { generation, ..Config::new(identity.node_id(), identity.mesh(), roots(&identity)?, check_change) };
         let engine = Engine::new(engine_config, environment.monotonic());
         let network_config = NetworkConfig { listen: config.listen, peers: Vec::new() };
         let (network, network_events) = platform.network(network_config, identity.clone(), environment.clone())?;
@@ -126,7 +130,8 @@ impl Daemon {
         let (requests, converged) = core::split(end);
         let name = identity.name().to_owned();
         let parts = Parts {
-            identity: own_identity(&identity, address, &config.roles),
+            identity: own_identity(&identity, config, address),
+            generation,
             statements: statements.into_iter().filter_map(readable).collect(),
             standing: Standing {
                 issuer_key: identity::load_issuer_key(&identity_dir)?,
@@ -183,14 +188,15 @@ impl Daemon {
     }
 }
 
-fn own_identity(identity: &Identity, address: SocketAddr, roles: &[Overlay]) -> core::Identity {
+fn own_identity(identity: &Identity, config: &DaemonConfig, address: SocketAddr) -> core::Identity {
     core::Identity {
         mesh: identity.mesh(),
         node: identity.node_id(),
         name: identity.name().into(),
+        zone: config.zone.clone(),
         key: identity.key().clone(),
         address: address.to_string(),
-        roles: roles.to_vec(),
+        roles: config.roles.clone(),
     }
 }
 

@@ -40,6 +40,7 @@ async fn serve(settings: &Settings, log: &Log, load: &impl Fn() -> Result<Settin
     let manager = Arc::new(ServiceManager::of(&Surroundings::of_this_process()));
     let socket = api::bind(&settings.socket.value)?;
     let config = DaemonConfig {
+        zone: settings.zone.value.clone(),
         data_dir: settings.data_dir.value.clone(),
         runtime_dir: settings.runtime_dir.value.clone(),
         listen: settings.listen.value,

@@ -55,6 +55,7 @@ impl Mesh {
             std::fs::create_dir_all(&folder).unwrap();
             let peers = addresses.iter().filter(|other| **other != addresses[index]);
             let config = DaemonConfig {
+                zone: String::new(),
                 runtime_dir: dir.path().join(&names[index]).join("run"),
                 listen: addresses[index],
                 advertise: Vec::new(),

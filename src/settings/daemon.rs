@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use data_encoding::HEXLOWER;
 use murmurate_client::types::ApiError;
 use murmurate_crdt::overlay::{Overlay, OverlayKind};
 use murmurate_net::PeerAddress;
@@ -39,8 +40,9 @@ const LOG: &str = "info";
 /// Roles of one host: each may have an overlay for each file, which are looked up at each of its changes.
 pub const ROLES: usize = 32;
 
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 14] = [
     "name",
+    "zone",
     "roles",
     "data_dir",
     "runtime_dir",
@@ -60,6 +62,7 @@ const KEYS: [&str; 13] = [
 #[serde(deny_unknown_fields)]
 struct File {
     name: Option<String>,
+    zone: Option<String>,
     roles: Option<Vec<String>>,
     data_dir: Option<PathBuf>,
     runtime_dir: Option<PathBuf>,
@@ -99,6 +102,8 @@ pub struct Settings {
     pub file: Setting<PathBuf>,
     /// This host's name in the mesh. Default: the system's host name up to the first dot, as people call it.
     pub name: Setting<String>,
+    /// Where this host is, in the people's own words: `members` shows it on all hosts. Default: nowhere in particular.
+    pub zone: Setting<String>,
     /// This host's roles: it has the values of their overlays, a later one's before an earlier one's. Default: none.
     pub roles: Setting<Vec<Overlay>>,
     /// Identity and store. Default: the system's place for state that outlives a reboot, or the user's.
@@ -172,6 +177,8 @@ impl Settings {
             None => from.pick("MURMURATE_NAME", text, file.name, || default_name(surroundings))?,
         };
         check_name(&name)?;
+        let zone = from.pick("MURMURATE_ZONE", text, file.zone, || Setting::new(String::new(), "default: none"))?;
+        check_zone(&zone)?;
         let roles = from.pick_roles(file.roles)?;
         let data_dir = match &flags.data_dir {
             Some(path) => Setting::new(absolute(path)?, "flag --data-dir"),
@@ -197,6 +204,7 @@ impl Settings {
         Ok(Self {
             file: path,
             name,
+            zone,
             roles,
             data_dir,
             runtime_dir,
@@ -316,9 +324,25 @@ fn addresses<'a>(texts: impl Iterator<Item = &'a str>) -> Result<Vec<PeerAddress
     texts.map(parse).collect()
 }
 
-fn check_name(name: &Setting<String>) -> Result<(), ApiError> {
+/// What a name is made of, so that it can stand in a command, an address and a table.
+fn is_plain(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    if !name.value.is_empty() && name.value.len() <= NAME_BYTES && name.value.chars().all(plain) {
+    name.len() <= NAME_BYTES && name.chars().all(plain)
+}
+
+fn check_zone(zone: &Setting<String>) -> Result<(), ApiError> {
+    if is_plain(&zone.value) {
+        return Ok(());
+    }
+    Err(bad_setting(
+        format!("take `{}` as this host's zone (from {})", zone.value.escape_debug(), zone.source),
+        format!("a zone has at most {NAME_BYTES} letters, digits, `-`, `_` and `.`"),
+        "write, for example, `zone = \"eu-1\"`",
+    ))
+}
+
+fn check_name(name: &Setting<String>) -> Result<(), ApiError> {
+    if !name.value.is_empty() && is_plain(&name.value) {
         return Ok(());
     }
     Err(bad_setting(
@@ -354,7 +378,7 @@ fn default_runtime_dir(surroundings: &Surroundings, own_data_dir: Option<&Path>)
     let setting = machine_runtime_dir(surroundings);
     let Some(data_dir) = own_data_dir else { return setting };
     let digest = Sha256::digest(data_dir.as_os_str().as_encoded_bytes());
-    let name: String = digest.iter().take(OWN_RUNTIME_BYTES).map(|byte| format!("{byte:02x}")).collect();
+    let name = HEXLOWER.encode(&digest[..OWN_RUNTIME_BYTES]);
     Setting::new(setting.value.join(name), "default for --data-dir")
 }
 
@@ -435,6 +459,7 @@ mod tests {
             ("peers = ['nowhere']", "peers"),
             ("name = 'a b'", "a b"),
             ("name = ''", "name"),
+            ("zone = 'a b'", "a b"),
             ("name = ", "line 1"),
             ("log = 3", "line 1"),
             ("roles = 'db'", "line 1"),

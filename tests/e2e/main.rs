@@ -33,3 +33,4 @@ mod restart;
 mod rough;
 mod service;
 mod soak;
+mod zones;

@@ -121,6 +121,7 @@ impl World {
             made.save(&data_dir).unwrap();
             let peers = addresses.iter().filter(|other| **other != addresses[index]);
             let config = DaemonConfig {
+                zone: String::new(),
                 runtime_dir: base.join("run"),
                 listen: addresses[index],
                 advertise: Vec::new(),

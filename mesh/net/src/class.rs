@@ -1,5 +1,9 @@
 //! What kinds of frames there are.
 
+use murmurate_crdt::limits::FRAME_BYTES;
+
+use crate::limits::GOSSIP_FRAME_BYTES;
+
 /// What a frame is for. Each class has a stream of its own in each direction, so that none waits behind another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Class {
@@ -9,11 +13,13 @@ pub enum Class {
     Repair,
     /// Everything small.
     Control,
+    /// What members say of themselves and each other, again and again. Of what waits the oldest is dropped.
+    Gossip,
 }
 
 impl Class {
     /// All of them, in the order of their numbers.
-    pub(crate) const ALL: [Self; 3] = [Self::Push, Self::Repair, Self::Control];
+    pub(crate) const ALL: [Self; 4] = [Self::Push, Self::Repair, Self::Control, Self::Gossip];
 
     /// The byte that opens the class's stream; also its place in [`Self::ALL`].
     pub(crate) fn number(self) -> u8 {
@@ -21,6 +27,7 @@ impl Class {
             Self::Push => 0,
             Self::Repair => 1,
             Self::Control => 2,
+            Self::Gossip => 3,
         }
     }
 
@@ -29,10 +36,19 @@ impl Class {
         Self::ALL.get(usize::from(number)).copied()
     }
 
-    /// The stream's priority: control before new changes before repairs.
+    /// The largest frame.
+    pub(crate) fn frame_bytes(self) -> usize {
+        match self {
+            Self::Gossip => GOSSIP_FRAME_BYTES,
+            Self::Push | Self::Repair | Self::Control => FRAME_BYTES,
+        }
+    }
+
+    /// The stream's priority: control before new changes before gossip, which is small, before repairs.
     pub(crate) fn priority(self) -> i32 {
         match self {
-            Self::Repair => 0,
+            Self::Repair => -1,
+            Self::Gossip => 0,
             Self::Push => 1,
             Self::Control => 2,
         }

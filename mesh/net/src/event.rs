@@ -9,6 +9,7 @@ use murmurate_crdt::id::NodeId;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use crate::close::DisconnectReason;
+use crate::gossip::Heard;
 use crate::join::{JoinReply, JoinRequest};
 use crate::limits;
 use crate::refusal::RefuseReason;
@@ -52,6 +53,8 @@ pub enum NetworkEvent {
         /// Why.
         reason: RefuseReason,
     },
+    /// What gossip says of a member changed. See [`crate::Gossip`].
+    Heard(Heard),
     /// Somebody asks for a certificate. Answer it with the reply, within 20 s.
     Join(JoinRequest, JoinReply),
 }

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!  identity ──▶ Network::start ──▶ NetworkHandle   send, set_peers, renew, set_identity, shutdown
-//!                               └─▶ NetworkEvents   Connected, Frame, SendQueueFull, Disconnected, Refused, Join
+//!                               ├─▶ NetworkEvents   Connected, Frame, SendQueueFull, Disconnected, Refused, Heard, Join
+//!                               └─▶ Gossip          start, set_members, set_keys, health
 //!  ticket ────▶ join::redeem ──▶ a new identity's certificates
 //! ```
 //! The bytes and steps are in `PROTOCOL.md` at the root of the repository.
@@ -16,6 +17,7 @@ pub mod environment;
 mod event;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
+mod gossip;
 pub mod identity;
 pub mod join;
 pub mod limits;
@@ -34,6 +36,7 @@ pub use close::DisconnectReason;
 pub use connection::{PathStats, SendOutcome};
 pub use environment::Environment;
 pub use event::{NetworkEvent, NetworkEvents};
+pub use gossip::{Gossip, GossipConfig, GossipHealth, Heard, Keys, Life};
 pub use identity::{Anchors, Authority, Identity, Issuer};
 pub use network::{Network, NetworkConfig, NetworkHandle, StartError};
 pub use peer::Peer;

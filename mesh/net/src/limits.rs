@@ -132,3 +132,48 @@ pub(crate) const IDENTITY_FILE_BYTES: usize = 64 << 10;
 pub const STATEMENTS_BYTES: usize = 4 << 20;
 /// Bytes of the reason sent with a close.
 pub(crate) const CLOSE_REASON_BYTES: usize = 256;
+
+/// How often gossip begins a round: an exchange with one peer, in which both learn what the other knows. What a host says
+/// of itself is known to all of 10 hosts after some three rounds; idle, it costs each host there 0.5 kB/s.
+pub const GOSSIP_INTERVAL: Duration = Duration::from_secs(1);
+/// Incarnations for each of which a further interval passes between two exchanges, so that the bytes per second don't grow
+/// with the number of members.
+pub(crate) const GOSSIP_NODES_PER_ROUND: usize = 16;
+/// Incarnations of members that gossip holds: each is 51 bytes of a digest, which chitchat must fit into 65,507 bytes.
+pub(crate) const GOSSIP_NODES: usize = 1_200;
+/// From this much of [`GOSSIP_NODES`] on, the status tells that the limit is near.
+pub(crate) const GOSSIP_ALARM_PERCENT: usize = 80;
+/// Incarnations of one member at once: one for each of its starts within [`GOSSIP_FORGETS`].
+pub(crate) const GOSSIP_INCARNATIONS: usize = 16;
+/// How long chitchat keeps who is silent; it tells others for half of this time. Whoever comes back is heard of again.
+pub(crate) const GOSSIP_FORGETS: Duration = Duration::from_secs(600);
+/// A member is silent once nothing was heard of it for this many times its usual pause.
+pub(crate) const GOSSIP_PHI: f64 = 8.0;
+/// Pauses from which the usual one is taken.
+pub(crate) const GOSSIP_SAMPLES: usize = 32;
+/// Longer pauses don't count as usual: the longest from one exchange to the next is some 75 s, at the most members.
+pub(crate) const GOSSIP_LONGEST_PAUSE: Duration = Duration::from_secs(300);
+/// Rounds after a start in which nobody is told to be silent who was alive before.
+pub(crate) const GOSSIP_FIRST_ROUNDS: u32 = 60;
+/// Pause before gossip that ended begins anew, doubled each time.
+pub(crate) const GOSSIP_BACKOFF: Duration = Duration::from_secs(1);
+/// The longest such pause.
+pub(crate) const GOSSIP_BACKOFF_MAX: Duration = Duration::from_secs(60);
+/// Keys of one member.
+pub(crate) const GOSSIP_KEYS: usize = 32;
+/// Bytes of a key, and of the other names in a message.
+pub(crate) const GOSSIP_KEY_BYTES: usize = 32;
+/// Bytes of a value: 32 roles with long names are 2,079.
+pub(crate) const GOSSIP_VALUE_BYTES: usize = 4 << 10;
+/// Bytes of a message. chitchat keeps its own below 64 KiB, but compresses what changed by itself.
+pub(crate) const GOSSIP_MESSAGE_BYTES: usize = 1 << 20;
+/// Bytes of a message in its frame.
+pub(crate) const GOSSIP_FRAME_BYTES: usize = 128 << 10;
+/// Gossip that may wait to be sent to one peer; the oldest goes, a later one says the same and more.
+pub(crate) const GOSSIP_QUEUE_FRAMES: usize = 4;
+/// Gossip of one peer that may wait here.
+pub(crate) const GOSSIP_INBOX_FRAMES: usize = 4;
+/// Bytes of gossip that may wait here in all.
+pub(crate) const GOSSIP_INBOX_BYTES: usize = 4 << 20;
+/// Gossip that is taken from one peer in a second: some ten times what a peer sends at most.
+pub(crate) const GOSSIP_FRAMES_PER_SECOND: usize = 32;

@@ -28,10 +28,11 @@ use crate::class::Class;
 use crate::close::{CloseCode, DisconnectReason, close};
 use crate::connection::greeting::{Greeting, GreetingError, Instance};
 use crate::connection::registry::Registry;
-use crate::connection::{self, PathStats, SendOutcome};
+use crate::connection::{self, PathStats, Receivers, SendOutcome};
 use crate::dial::{self, Dialled};
 use crate::environment::Environment;
 use crate::event::{EventSender, NetworkEvent, NetworkEvents, channel};
+use crate::gossip::Gossip;
 use crate::identity::{Identity, Member, read_issuer, read_member};
 use crate::join::server::serve;
 use crate::join::{self, JoinError, Renewed};
@@ -116,13 +117,16 @@ impl Network {
         let mut instance = Instance::default();
         environment.rng().fill_bytes(&mut instance);
         let (events, receiver) = channel();
+        let registry = Arc::new(Registry::new());
+        let gossip = Gossip::new(tls.node_id(), registry.clone(), environment.clone(), events.clone());
         let shared = Arc::new(Shared {
             endpoint,
             tls,
             transport,
             instance,
             environment,
-            registry: Arc::new(Registry::new()),
+            registry,
+            gossip: Arc::new(gossip),
             events,
             refusals: RefusalLog::default(),
             handshakes: AtomicUsize::new(0),
@@ -237,9 +241,16 @@ impl NetworkHandle {
         self.shared.registry.traffic()
     }
 
+    /// What members say of themselves and each other, over these connections.
+    #[must_use]
+    pub fn gossip(&self) -> &Gossip {
+        &self.shared.gossip
+    }
+
     /// Sends what is queued, then closes all connections and the socket. Takes at most about a second and a half.
     pub async fn shutdown(&self) {
         self.set_peers(Vec::new());
+        self.shared.gossip.stop();
         self.accepting.abort();
         let connections = self.shared.registry.all();
         for (_, queues) in &connections {
@@ -264,6 +275,7 @@ pub(crate) struct Shared {
     instance: Instance,
     pub(crate) environment: Environment,
     registry: Arc<Registry>,
+    gossip: Arc<Gossip>,
     pub(crate) events: EventSender,
     pub(crate) refusals: RefusalLog,
     handshakes: AtomicUsize,
@@ -410,7 +422,8 @@ impl Shared {
                 if self.tls.revoked().contains(&member.node) || self.tls.revoked().contains(&issuer) {
                     close(&connection, CloseCode::Revoked, "");
                 }
-                tokio::spawn(connection::run(seat, member.name, address, self.events.clone()));
+                let receivers = Receivers { events: self.events.clone(), gossip: Arc::clone(&self.gossip) };
+                tokio::spawn(connection::run(seat, member.name, address, receivers));
                 return Dialled::Reached(member.node);
             }
             Err(error) => error,

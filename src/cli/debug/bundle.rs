@@ -114,6 +114,7 @@ fn settings(settings: &Result<Settings, ApiError>) -> Value {
         Ok(settings) => json!({
             "file": path(&settings.file),
             "name": shown(&settings.name, String::clone),
+            "zone": shown(&settings.zone, String::clone),
             "data_dir": path(&settings.data_dir),
             "runtime_dir": path(&settings.runtime_dir),
             "socket": path(&settings.socket),

@@ -9,6 +9,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use data_encoding::HEXLOWER;
 use murmurate_crdt::id::ActorId;
 use murmurate_crdt::wire::{Decoder, Encoder};
 use rand_core::Rng;
@@ -96,8 +97,7 @@ fn new_actor(rng: &mut impl Rng) -> (ActorId, Option<StateEntry>) {
 }
 
 fn record_path(runtime_dir: &Path, store_id: &[u8; 16]) -> PathBuf {
-    let name: String = store_id.iter().map(|byte| format!("{byte:02x}")).collect();
-    runtime_dir.join(format!("store-{name}"))
+    runtime_dir.join(format!("store-{}", HEXLOWER.encode(store_id)))
 }
 
 fn open_record(path: &Path) -> io::Result<std::fs::File> {

@@ -53,6 +53,7 @@ impl Core {
             NetworkEvent::Frame { peer, bytes, .. } => {
                 self.tell(Event::Received { peer, frame: bytes.as_ref().into() }).await;
             }
+            NetworkEvent::Heard(heard) => self.take_heard(heard).await,
             NetworkEvent::Join(request, reply) => self.take_join(request, reply).await,
             NetworkEvent::SendQueueFull { peer, .. } => self.tell(Event::SendQueueFull { peer }).await,
             NetworkEvent::Refused { address, reason, .. } => {

@@ -19,6 +19,7 @@ mod folders;
 mod former_bases;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
+mod gossip;
 mod link;
 pub(crate) mod membership;
 mod outbox;
@@ -55,6 +56,7 @@ use self::commits::{Commits, Item, Outcome, StateEntry, Then};
 use self::documents::Documents;
 pub(crate) use self::folders::Slot;
 use self::folders::{Base, Folder, Folders};
+use self::gossip::Gossip;
 use self::link::Refusals;
 use self::membership::{Ended, Membership, Renewed, Standing};
 use self::outbox::Outbox;
@@ -64,6 +66,7 @@ use self::summaries::Summaries;
 use self::watches::Watches;
 use crate::daemon::checks::{CheckCommand, CheckEvent, Rules};
 use crate::daemon::files::{FileCommand, FileEvent, Ticket};
+use crate::daemon::generation;
 use crate::daemon::request::{CoreEnd, Request};
 use crate::daemon::store::{Store, StoreError};
 
@@ -78,6 +81,8 @@ pub(crate) struct Identity {
     pub(crate) mesh: MeshId,
     pub(crate) node: NodeId,
     pub(crate) name: String,
+    /// Where it is, in the people's own words; empty for nowhere in particular.
+    pub(crate) zone: String,
     pub(crate) key: SigningKey,
     pub(crate) address: String,
     /// Whose overlays it has over its files, in their order.
@@ -87,6 +92,8 @@ pub(crate) struct Identity {
 /// What the core is built from.
 pub(crate) struct Parts {
     pub(crate) identity: Identity,
+    /// Which of this host's starts this is.
+    pub(crate) generation: u64,
     /// The roster's statements that it was given when it joined.
     pub(crate) statements: Vec<Statement>,
     pub(crate) standing: Standing,
@@ -146,6 +153,9 @@ pub(crate) struct Core {
     folders: Folders,
     overlays: Overlays,
     membership: Membership,
+    gossip: Gossip,
+    /// Which of this host's starts this is.
+    generation: u64,
     /// Statements to tell the engine of at the start.
     first_statements: Vec<Statement>,
     /// Why the core is to end, once it is.
@@ -205,6 +215,8 @@ impl Core {
             folders: Folders::default(),
             overlays: Overlays::of(&parts.identity.name, &parts.identity.roles),
             membership,
+            gossip: Gossip::default(),
+            generation: parts.generation,
             first_statements: parts.statements,
             ended: None,
             commits,
@@ -326,7 +338,8 @@ impl Core {
         }
         self.authors.insert(self.actor, self.identity.node);
         let author = (author_state(self.actor), Some(self.identity.node.0.to_vec()));
-        self.commits.push(Item { states: vec![author], ..Item::default() });
+        self.commits.push(Item { states: vec![author, generation::entry(self.generation)], ..Item::default() });
+        self.start_gossip();
         for name in self.folders.kept.keys().cloned().collect::<Vec<_>>() {
             self.watch_folder(&name).await;
         }
@@ -381,7 +394,8 @@ impl Core {
         let now = self.environment.monotonic();
         let retry = self.retries.values().min().copied();
         let snapshot = self.snapshots_due.values().min().copied();
-        let all = [self.engine_wakes, retry, snapshot, self.checks.wakes(), Some(self.membership_wakes())];
+        let (membership, gossip) = (Some(self.membership_wakes()), self.gossip_wakes());
+        let all = [self.engine_wakes, retry, snapshot, self.checks.wakes(), membership, gossip];
         let at = all.into_iter().flatten().min();
         at.map_or(IDLE, |at| at.saturating_sub(now))
     }
@@ -416,6 +430,7 @@ impl Core {
             self.tell(Event::Tick).await;
         }
         self.membership_time().await;
+        self.gossip_time();
         self.checks_time(now).await;
         for waiting in [&mut self.retries, &mut self.snapshots_due] {
             waiting.retain(|document, at| {
@@ -451,6 +466,9 @@ impl Core {
 
     /// Advertises what became durable, and pushes what this host wrote.
     async fn advance_durable(&mut self, changes: &[SignedEnvelope], own: bool) {
+        if !changes.is_empty() {
+            self.gossip_state_changed();
+        }
         let mut touched = BTreeSet::new();
         for envelope in changes {
             self.durable.entry(envelope.document.clone()).or_default().include(envelope.dot);

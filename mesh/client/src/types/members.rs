@@ -39,6 +39,15 @@ pub struct Member {
     pub through: Vec<String>,
     /// The version of its daemon; absent while it isn't known.
     pub version: Option<String>,
+    /// Where it is, as its settings say; absent while that isn't known, or where they don't.
+    #[serde(default)]
+    pub zone: Option<String>,
+    /// What it is for, as its settings say.
+    #[serde(default)]
+    pub roles: Vec<String>,
+    /// While there is no connection with it: whether its signs of life come over other hosts; absent where none ever came.
+    #[serde(default)]
+    pub heard_alive: Option<bool>,
     /// Whether it is the host that answers.
     #[serde(rename = "self")]
     pub is_self: bool,

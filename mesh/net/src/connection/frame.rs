@@ -1,29 +1,34 @@
 //! Frames on a stream: the length as u32, big-endian, then that many bytes.
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
-use murmurate_crdt::limits::FRAME_BYTES;
-
 use crate::limits;
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 /// Bytes of the length before a frame.
 pub(super) const HEADER_BYTES: usize = 4;
 
 /// A frame is announced that is larger than all hosts allow.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a frame of {announced} bytes is announced, the limit is {FRAME_BYTES}")]
+#[error("a frame of {announced} bytes is announced, the limit is {limit}")]
 pub(super) struct FrameTooLarge {
     announced: u32,
+    limit: usize,
 }
 
 /// Cuts a stream's bytes into frames. Holds only what arrived: an announced length allocates nothing.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct FrameDecoder {
+    limit: usize,
     header: Vec<u8>,
     length: Option<usize>,
     body: BytesMut,
 }
 
 impl FrameDecoder {
+    /// A decoder at a stream's start, for frames of at most `limit` bytes.
+    pub(super) fn new(limit: usize) -> Self {
+        Self { limit, header: Vec::new(), length: None, body: BytesMut::new() }
+    }
+
     /// Takes bytes from `chunk` up to the end of a frame, and gives the frame when it is complete. Call again until it
     /// gives `None`; the chunk is empty then.
     pub(super) fn next(&mut self, chunk: &mut Bytes) -> Result<Option<Bytes>, FrameTooLarge> {
@@ -52,11 +57,11 @@ impl FrameDecoder {
         self.header.clear();
         let announced = u32::from_be_bytes(header);
         match usize::try_from(announced) {
-            Ok(length) if length <= FRAME_BYTES => {
+            Ok(length) if length <= self.limit => {
                 self.length = Some(length);
                 Ok(self.length)
             }
-            _ => Err(FrameTooLarge { announced }),
+            _ => Err(FrameTooLarge { announced, limit: self.limit }),
         }
     }
 
@@ -95,6 +100,7 @@ pub(super) fn encode(frames: impl IntoIterator<Item = Bytes>) -> Vec<Bytes> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use murmurate_crdt::limits::FRAME_BYTES;
     use proptest::prelude::*;
 
     fn decode(decoder: &mut FrameDecoder, chunk: &[u8]) -> Result<Vec<Bytes>, FrameTooLarge> {
@@ -114,7 +120,7 @@ mod tests {
                 .map(|(index, length)| Bytes::from(vec![index.to_le_bytes()[0]; *length]))
                 .collect();
             let stream = encode(frames.clone()).concat();
-            let mut decoder = FrameDecoder::default();
+            let mut decoder = FrameDecoder::new(FRAME_BYTES);
             let mut decoded = Vec::new();
             for chunk in stream.chunks(cut) {
                 decoded.extend(decode(&mut decoder, chunk).unwrap());
@@ -125,7 +131,7 @@ mod tests {
 
         #[test]
         fn no_bytes_make_the_decoder_panic_or_hold_more_than_arrived(chunks in proptest::collection::vec(any::<Vec<u8>>(), 0..20)) {
-            let mut decoder = FrameDecoder::default();
+            let mut decoder = FrameDecoder::new(FRAME_BYTES);
             for chunk in chunks {
                 if decode(&mut decoder, &chunk).is_err() {
                     break;
@@ -136,9 +142,9 @@ mod tests {
 
     #[test]
     fn an_announced_giant_allocates_nothing() {
-        let mut decoder = FrameDecoder::default();
-        assert_eq!(decode(&mut decoder, &[0xff; 4]), Err(FrameTooLarge { announced: u32::MAX }));
-        let mut decoder = FrameDecoder::default();
+        let mut decoder = FrameDecoder::new(FRAME_BYTES);
+        assert_eq!(decode(&mut decoder, &[0xff; 4]), Err(FrameTooLarge { announced: u32::MAX, limit: FRAME_BYTES }));
+        let mut decoder = FrameDecoder::new(FRAME_BYTES);
         let largest = u32::try_from(FRAME_BYTES).unwrap();
         assert_eq!(decode(&mut decoder, &largest.to_be_bytes()), Ok(vec![]));
         assert_eq!(decode(&mut decoder, &[1, 2, 3]), Ok(vec![]));

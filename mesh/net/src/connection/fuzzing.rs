@@ -1,6 +1,7 @@
 //! What a connected peer sends before the core sees it.
 
 use bytes::Bytes;
+use murmurate_crdt::limits::FRAME_BYTES;
 
 use super::frame::{FrameDecoder, encode};
 use super::greeting;
@@ -16,7 +17,7 @@ pub fn frames(data: &[u8]) {
 }
 
 fn decode(stream: &[u8], chunk: usize) -> (Vec<Bytes>, Option<String>) {
-    let mut decoder = FrameDecoder::default();
+    let mut decoder = FrameDecoder::new(FRAME_BYTES);
     let mut frames = Vec::new();
     for chunk in stream.chunks(chunk) {
         let mut chunk = Bytes::copy_from_slice(chunk);

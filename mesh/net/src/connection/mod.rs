@@ -1,7 +1,7 @@
 //! One connection, from its admission to its end.
 //!
 //! ```text
-//!  send ──▶ queue per class ──▶ writer ──▶ stream ═══▶ reader ──▶ frame decoder ──▶ events
+//!  send ──▶ queue per class ──▶ writer ──▶ stream ═══▶ reader ──▶ frame decoder ──▶ events, gossip
 //! ```
 
 mod frame;
@@ -18,6 +18,7 @@ pub use queue::SendOutcome;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use murmurate_crdt::id::NodeId;
 use quinn::{Connection, ReadError, RecvStream, VarInt};
 use tokio::task::JoinSet;
@@ -26,6 +27,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use crate::class::Class;
 use crate::close::{CloseCode, DisconnectReason, close};
 use crate::event::{EventSender, NetworkEvent};
+use crate::gossip::Gossip;
 use crate::limits;
 use frame::FrameDecoder;
 use queue::SendQueues;
@@ -34,16 +36,23 @@ use registry::Seat;
 /// Bytes taken from a stream at once.
 const READ_BYTES: usize = 64 << 10;
 
+/// Where a connection's frames go.
+#[derive(Clone)]
+pub(crate) struct Receivers {
+    pub(crate) events: EventSender,
+    pub(crate) gossip: Arc<Gossip>,
+}
+
 /// Runs an admitted connection until it ends.
-pub(crate) async fn run(mut seat: Seat, name: String, address: SocketAddr, events: EventSender) {
+pub(crate) async fn run(mut seat: Seat, name: String, address: SocketAddr, receivers: Receivers) {
     if let Some(mut predecessor) = seat.predecessor.take() {
         // Ends when the predecessor drops its sender, after its last event.
         while predecessor.changed().await.is_ok() {}
     }
     tracing::info!(peer = %seat.peer, %name, %address, "connected");
-    let peer = seat.peer;
+    let (peer, events) = (seat.peer, &receivers.events);
     let reason = match events.send(NetworkEvent::Connected { peer, name, address }).await {
-        Ok(()) => exchange(&seat, &events).await,
+        Ok(()) => exchange(&seat, &receivers).await,
         Err(_) => DisconnectReason::ClosedHere("shutting down".to_owned()),
     };
     close(&seat.connection, CloseCode::Shutdown, "");
@@ -53,15 +62,16 @@ pub(crate) async fn run(mut seat: Seat, name: String, address: SocketAddr, event
     let _ = events.send(NetworkEvent::Disconnected { peer, reason }).await;
 }
 
-async fn exchange(seat: &Seat, events: &EventSender) -> DisconnectReason {
+async fn exchange(seat: &Seat, receivers: &Receivers) -> DisconnectReason {
     let connection = &seat.connection;
     let mut writers = JoinSet::new();
     for class in Class::ALL {
         writers.spawn(write(connection.clone(), Arc::clone(&seat.queues), class));
     }
     let mut readers = JoinSet::new();
-    readers.spawn(read_all(connection.clone(), seat.peer, events.clone()));
-    let reason = supervise(seat, events, &mut readers).await;
+    readers.spawn(read_all(connection.clone(), seat.peer, receivers.clone()));
+    receivers.gossip.linked(&seat.peer);
+    let reason = supervise(seat, &receivers.events, &mut readers).await;
     // What arrived before the end may still be handed over.
     let _ = timeout(limits::DRAIN_TIMEOUT, async { while readers.join_next().await.is_some() {} }).await;
     reason
@@ -156,7 +166,7 @@ impl BrokenPeer {
 }
 
 /// Reads the peer's streams, one per class, until they end.
-async fn read_all(connection: Connection, peer: NodeId, events: EventSender) -> Result<(), BrokenPeer> {
+async fn read_all(connection: Connection, peer: NodeId, receivers: Receivers) -> Result<(), BrokenPeer> {
     let mut readers = JoinSet::new();
     let mut opened = 0;
     loop {
@@ -165,7 +175,7 @@ async fn read_all(connection: Connection, peer: NodeId, events: EventSender) -> 
             accepted = connection.accept_uni(), if opened < Class::ALL.len() => {
                 let Ok(stream) = accepted else { break };
                 opened += 1;
-                readers.spawn(read(stream, peer, events.clone()));
+                readers.spawn(read(stream, peer, receivers.clone()));
             }
             Some(result) = readers.join_next() => {
                 if let Ok(broken @ Err(_)) = result {
@@ -183,29 +193,16 @@ async fn read_all(connection: Connection, peer: NodeId, events: EventSender) -> 
     Ok(())
 }
 
-/// Reads one stream's frames and hands them to the core, at the core's pace.
-async fn read(mut stream: RecvStream, peer: NodeId, events: EventSender) -> Result<(), BrokenPeer> {
-    let mut decoder = FrameDecoder::default();
-    let mut class = None;
+/// Reads one stream's frames and hands them over, to the core at its pace.
+async fn read(mut stream: RecvStream, peer: NodeId, receivers: Receivers) -> Result<(), BrokenPeer> {
+    let Some((class, mut chunk)) = read_class(&mut stream).await? else { return Ok(()) };
+    let mut decoder = FrameDecoder::new(class.frame_bytes());
     loop {
-        let mut chunk = match stream.read_chunk(READ_BYTES, true).await {
-            Ok(Some(chunk)) => chunk.bytes,
-            Ok(None) if decoder.is_between_frames() => return Ok(()),
-            Ok(None) => return Err(BrokenPeer::protocol("a stream ends inside a frame")),
-            Err(ReadError::ConnectionLost(_)) => return Ok(()),
-            Err(error) => return Err(BrokenPeer::protocol(error.to_string())),
-        };
-        if class.is_none() && !chunk.is_empty() {
-            let number = chunk.split_to(1)[0];
-            class = Class::of_number(number);
-            if class.is_none() {
-                return Err(BrokenPeer::protocol(format!("a stream of unknown class {number}")));
-            }
-        }
         loop {
             match decoder.next(&mut chunk) {
+                Ok(Some(frame)) if class == Class::Gossip => receivers.gossip.received(peer, frame),
                 Ok(Some(frame)) => {
-                    if events.frame(peer, frame).await.is_err() {
+                    if receivers.events.frame(peer, frame).await.is_err() {
                         return Ok(());
                     }
                 }
@@ -216,5 +213,42 @@ async fn read(mut stream: RecvStream, peer: NodeId, events: EventSender) -> Resu
                 }
             }
         }
+        chunk = match read_chunk(&mut stream).await? {
+            Chunk::Bytes(bytes) => bytes,
+            Chunk::End if decoder.is_between_frames() => return Ok(()),
+            Chunk::End => return Err(BrokenPeer::protocol("a stream ends inside a frame")),
+            Chunk::Lost => return Ok(()),
+        };
+    }
+}
+
+/// What class a stream is of, and what came after that; `None` when it ends before.
+async fn read_class(stream: &mut RecvStream) -> Result<Option<(Class, Bytes)>, BrokenPeer> {
+    loop {
+        let Chunk::Bytes(mut chunk) = read_chunk(stream).await? else { return Ok(None) };
+        if chunk.is_empty() {
+            continue;
+        }
+        let number = chunk.split_to(1)[0];
+        let class = Class::of_number(number);
+        let class = class.ok_or_else(|| BrokenPeer::protocol(format!("a stream of unknown class {number}")))?;
+        return Ok(Some((class, chunk)));
+    }
+}
+
+/// What a stream gives next.
+enum Chunk {
+    Bytes(Bytes),
+    End,
+    /// The connection ended, which says why by itself.
+    Lost,
+}
+
+async fn read_chunk(stream: &mut RecvStream) -> Result<Chunk, BrokenPeer> {
+    match stream.read_chunk(READ_BYTES, true).await {
+        Ok(Some(chunk)) => Ok(Chunk::Bytes(chunk.bytes)),
+        Ok(None) => Ok(Chunk::End),
+        Err(ReadError::ConnectionLost(_)) => Ok(Chunk::Lost),
+        Err(error) => Err(BrokenPeer::protocol(error.to_string())),
     }
 }

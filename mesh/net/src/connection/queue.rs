@@ -6,11 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use murmurate_crdt::limits::FRAME_BYTES;
 use tokio::sync::{Notify, watch};
 
 use crate::class::Class;
-use crate::limits::{SEND_QUEUE_BYTES, SEND_QUEUE_FRAMES, WRITE_BYTES};
+use crate::limits::{GOSSIP_QUEUE_FRAMES, SEND_QUEUE_BYTES, SEND_QUEUE_FRAMES, WRITE_BYTES};
 
 /// What became of a frame that was to be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,13 +68,17 @@ impl SendQueues {
 
     /// Queues a frame or drops it; never waits.
     pub(crate) fn push(&self, class: Class, frame: Bytes) -> SendOutcome {
-        if frame.len() > FRAME_BYTES {
+        if frame.len() > class.frame_bytes() {
             return SendOutcome::TooLarge;
         }
         let queue = self.queue(class);
         let mut waiting = queue.lock();
         if waiting.is_finished {
             return SendOutcome::NotConnected;
+        }
+        if class == Class::Gossip && waiting.frames.len() >= GOSSIP_QUEUE_FRAMES {
+            let oldest = waiting.frames.pop_front();
+            waiting.bytes -= oldest.map_or(0, |frame| frame.len());
         }
         if !waiting.has_room(frame.len()) {
             if !std::mem::replace(&mut waiting.is_full, true) {
@@ -154,6 +157,8 @@ fn take_some(waiting: &mut Waiting) -> Vec<Bytes> {
 
 #[cfg(test)]
 mod tests {
+    use murmurate_crdt::limits::FRAME_BYTES;
+
     use super::*;
 
     fn fill(queues: &SendQueues, class: Class, frame: &Bytes) -> usize {
@@ -202,6 +207,19 @@ mod tests {
         assert_eq!(queues.push(Class::Repair, vec![0; FRAME_BYTES].into()), SendOutcome::Queued);
         assert_eq!(queues.push(Class::Repair, Bytes::from_static(b"a")), SendOutcome::QueueFull);
         assert_eq!(queues.take(Class::Repair).await.unwrap()[0].len(), FRAME_BYTES);
+    }
+
+    #[tokio::test]
+    async fn of_gossip_the_latest_is_kept_and_no_overflow_is_told() {
+        let queues = SendQueues::default();
+        for number in 0..100_u8 {
+            assert_eq!(queues.push(Class::Gossip, vec![number].into()), SendOutcome::Queued);
+        }
+        let kept: Vec<u8> = queues.take(Class::Gossip).await.unwrap().iter().map(|frame| frame[0]).collect();
+        assert_eq!(kept, [96, 97, 98, 99]);
+        assert!(!overflowed(&queues));
+        let too_large = vec![0; Class::Gossip.frame_bytes() + 1];
+        assert_eq!(queues.push(Class::Gossip, too_large.into()), SendOutcome::TooLarge);
     }
 
     #[tokio::test]

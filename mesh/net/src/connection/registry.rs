@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use murmurate_crdt::id::NodeId;
 use tokio::sync::futures::Notified;
 use tokio::sync::{Notify, watch};
@@ -15,7 +16,9 @@ use tokio::sync::{Notify, watch};
 use super::greeting::Instance;
 use super::path::PathStats;
 use super::queue::SendQueues;
+use crate::class::Class;
 use crate::close::{self, CloseCode};
+use crate::gossip::Links;
 use crate::limits;
 use crate::traffic::Traffic;
 
@@ -82,6 +85,19 @@ pub(crate) struct Registry {
     entries: Mutex<BTreeMap<NodeId, Entry>>,
     // Not a watch channel: that wakes those who wait in an order of its own randomness, and so a simulation would part.
     changed: Notify,
+}
+
+impl Links for Registry {
+    fn linked(&self) -> Vec<NodeId> {
+        let entries = self.lock();
+        entries.iter().filter(|(_, entry)| entry.is_open()).map(|(peer, _)| *peer).collect()
+    }
+
+    fn send(&self, peer: &NodeId, frame: Bytes) {
+        if let Some(queues) = self.queues(peer) {
+            queues.push(Class::Gossip, frame);
+        }
+    }
 }
 
 impl Registry {

@@ -4,6 +4,7 @@
 //! mutations of those.
 
 pub use crate::connection::fuzzing::{frames, greeting};
+pub use crate::gossip::fuzzing::{gossip, gossip_frame};
 pub use crate::join::fuzzing::{answer, request, ticket};
 
 use crate::PeerAddress;

@@ -21,6 +21,16 @@ fn greeting() {
 }
 
 #[test]
+fn gossip() {
+    check(seeds("gossip"), 1_000, super::gossip);
+}
+
+#[test]
+fn gossip_frame() {
+    check(seeds("gossip_frame"), 1_000, super::gossip_frame);
+}
+
+#[test]
 fn peer_address() {
     check(seeds("peer_address"), 2_000, super::peer_address);
 }

@@ -7,6 +7,7 @@ mod certificates;
 mod connecting;
 mod faults;
 mod frames;
+mod gossip;
 mod identities;
 mod issuing;
 mod joining;

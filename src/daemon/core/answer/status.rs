@@ -96,6 +96,7 @@ impl Core {
             .chain(self.reload_problems())
             .chain(refused)
             .chain(self.missing_links())
+            .chain(self.gossip_problems())
             .collect()
     }
 
@@ -151,7 +152,7 @@ impl Core {
         })
     }
 
-    fn node_name(&self, node: NodeId) -> String {
+    pub(in crate::daemon::core) fn node_name(&self, node: NodeId) -> String {
         self.engine.roster().name(node).map_or_else(|| node.to_string(), str::to_owned)
     }
 
@@ -169,6 +170,9 @@ impl Core {
             behind_since: None,
             through: Vec::new(),
             version: Some(env!("CARGO_PKG_VERSION").into()),
+            zone: Some(self.identity.zone.clone()).filter(|zone| !zone.is_empty()),
+            roles: self.overlays.roles(),
+            heard_alive: None,
             is_self: true,
         });
         members.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
@@ -194,6 +198,9 @@ impl Core {
             behind_since: peer.out_of_step_since.map(|since| self.time(since)),
             through: peer.through.iter().map(|node| self.node_name(*node)).collect(),
             version: self.engine.roster().version(peer.node).map(str::to_owned),
+            zone: self.gossip.said(peer.node, "zone").map(str::to_owned),
+            roles: self.gossip.roles(peer.node),
+            heard_alive: self.gossip.is_live(peer.node).filter(|_| !peer.connected),
             is_self: false,
         }
     }

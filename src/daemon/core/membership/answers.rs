@@ -1,5 +1,6 @@
 //! Answers to the local API about who belongs to the mesh.
 
+use data_encoding::HEXLOWER;
 use ed25519_dalek::SigningKey;
 use murmurate_client::types::{
     AddIssuer, ApiError, CertificateStatus, CreateTicket, ErrorCode, Issuer as ShownIssuer, IssuerAdded, KeyStatus,
@@ -12,7 +13,7 @@ use murmurate_protocol::{Event, Fact, Signer, Statement};
 
 use super::super::Core;
 use super::super::commits::{Item, StateEntry, Then};
-use super::tickets::{DEFAULT_VALID_S, TICKETS, Ticket, USES, VALID_S, hex};
+use super::tickets::{DEFAULT_VALID_S, TICKETS, Ticket, USES, VALID_S};
 use crate::daemon::founding::RECOVERY_KEY;
 use crate::daemon::request::{MembershipRequest, Reply};
 
@@ -122,7 +123,7 @@ impl Core {
 
     fn revoke_ticket(&mut self, id: &str, reply: Reply<TicketRevoked>) {
         let now_ms = self.environment.wall_ms();
-        let name = id.parse::<join::Ticket>().map_or_else(|_| id.to_owned(), |ticket| hex(&ticket.id));
+        let name = id.parse::<join::Ticket>().map_or_else(|_| id.to_owned(), |ticket| HEXLOWER.encode(&ticket.id));
         let Some(ticket) = self.membership.tickets.named(&name) else {
             let try_ = "`murmurate ticket ls` lists those that this host made; each is taken back where it was made";
             let why = "this host made no such ticket";
@@ -182,6 +183,9 @@ impl Core {
             behind_since: None,
             through: Vec::new(),
             version: roster.version(node).map(str::to_owned),
+            zone: None,
+            roles: Vec::new(),
+            heard_alive: None,
             is_self: false,
         }
     }
@@ -230,7 +234,7 @@ impl Core {
         KeyStatus {
             v: V1,
             mesh: self.identity.mesh.to_string(),
-            fingerprint: hex(&standing.identity.anchors().fingerprint()),
+            fingerprint: HEXLOWER.encode(&standing.identity.anchors().fingerprint()),
             certificate: CertificateStatus {
                 begins: Time::from_ms(begins),
                 ends: Time::from_ms(ends),

@@ -48,6 +48,7 @@ impl Core {
         tracing::info!("leaving the mesh");
         let until = self.environment.monotonic() + TELL_WAIT;
         self.membership.leaving = Some(Leaving { reply, until });
+        self.gossip_leaving();
         self.state_own(true).await;
     }
 

@@ -34,7 +34,7 @@ pub(crate) use answers::ticket_text;
 pub(crate) use leaving::{Ended, left, set_aside};
 pub(crate) use renewal::Renewed;
 pub(crate) use statements::{MESH_STATE, STATEMENTS, statement_entry, statement_key};
-pub(crate) use tickets::{Ticket, hex};
+pub(crate) use tickets::Ticket;
 
 use self::leaving::Leaving;
 use self::renewal::Renewal;
@@ -128,6 +128,7 @@ impl Core {
             self.network.set_peers(peers.clone());
             self.membership.dialled = peers;
         }
+        self.gossip_members_changed();
         // Another process of this host, or an older state of it, may have said something else.
         self.membership.addresses_at = self.membership.addresses_at.min(self.environment.monotonic());
     }

@@ -1,9 +1,9 @@
 //! Statements of the roster in the store's state.
 
+use data_encoding::HEXLOWER;
 use murmurate_protocol::Statement;
 
 use super::super::commits::StateEntry;
-use super::tickets::hex;
 
 /// The state's key for the mesh that the store belongs to.
 pub(crate) const MESH_STATE: &str = "mesh";
@@ -12,7 +12,7 @@ pub(crate) const STATEMENTS: &str = "statement/";
 
 /// The state's key for the statement with this digest.
 pub(crate) fn statement_key(digest: &[u8; 32]) -> String {
-    format!("{STATEMENTS}{}", hex(digest))
+    format!("{STATEMENTS}{}", HEXLOWER.encode(digest))
 }
 
 /// The state entry that keeps a statement.

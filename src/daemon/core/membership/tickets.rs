@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use data_encoding::HEXLOWER;
 use murmurate_client::types::{Ticket as Shown, TicketState, Time};
 use murmurate_crdt::wire::{DecodeError, Decoder, Encoder};
 use murmurate_net::join::JoinRefusal;
@@ -135,7 +136,7 @@ impl Ticket {
     /// The ticket without its secret.
     pub(crate) fn shown(&self, now_ms: u64) -> Shown {
         Shown {
-            id: hex(&self.id),
+            id: HEXLOWER.encode(&self.id),
             state: self.state(now_ms),
             uses_left: self.uses_left(),
             uses: self.uses,
@@ -147,11 +148,7 @@ impl Ticket {
 }
 
 fn state_key(id: &TicketId) -> String {
-    format!("{STATE}{}", hex(id))
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{STATE}{}", HEXLOWER.encode(id))
 }
 
 /// All tickets that this host keeps.
@@ -186,7 +183,7 @@ impl Tickets {
 
     /// The ticket with this name in hexadecimal.
     pub(crate) fn named(&mut self, id: &str) -> Option<&mut Ticket> {
-        self.by_id.values_mut().find(|ticket| hex(&ticket.id) == id)
+        self.by_id.values_mut().find(|ticket| HEXLOWER.encode(&ticket.id) == id)
     }
 
     /// All of them without their secrets, the newest first.
@@ -231,7 +228,7 @@ mod tests {
         ticket.revoke();
         let (key, bytes) = ticket.entry();
         let bytes = bytes.unwrap();
-        assert_eq!(key, format!("ticket/{}", hex(&ticket.id)));
+        assert_eq!(key, format!("ticket/{}", HEXLOWER.encode(&ticket.id)));
         assert_eq!(Ticket::decode(&bytes).unwrap(), ticket);
         for end in 0..bytes.len() {
             assert!(Ticket::decode(&bytes[..end]).is_err(), "cut at {end}");
