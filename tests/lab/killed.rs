@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::harness::{Client, Host, Mesh, eventually, report};
+use crate::harness::{Client, Host, Mesh, eventually, poll, report};
 use crate::table::{Extent, Row, Test};
 use crate::traced::{can_trace, injecting};
 
@@ -90,12 +90,26 @@ impl Acknowledged {
     }
 }
 
+/// Waits until the files show what was acknowledged, which they do a while later; gives whether the daemon died before.
+fn dies_writing(host: &mut Host, known: &Acknowledged) -> bool {
+    let last = known.keys.last().map(|key| format!("key_{key} = {key}"));
+    let seen = poll(|| {
+        let is_shown = last.as_ref().is_none_or(|last| host.text("k.toml").contains(last));
+        match Client::attach(&host.socket) {
+            Err(_) => Ok(true),
+            Ok(_) if is_shown => Ok(false),
+            Ok(_) => Err(format!("k.toml without {last:?}")),
+        }
+    });
+    seen.unwrap_or_else(|seen| panic!("{}: {seen}", host.name))
+}
+
 /// One life until the kill, and the next one to look at.
 fn kill_at(mesh: &mut Mesh, known: &mut Acknowledged, call: &str, number: u32, log: &Path) -> bool {
     let case = format!("killed at {call} {number}");
     let host = &mut mesh.hosts[0];
     host.launcher = injecting(&format!("{call}:signal=KILL:when={number}"), log);
-    let is_killed = host.try_start().is_err() || known.work(&host.socket);
+    let is_killed = host.try_start().is_err() || known.work(&host.socket) || dies_writing(host, known);
     let left = host.text("v.toml");
     number_of(&left);
     // It may still be dying, or have met too few calls.
