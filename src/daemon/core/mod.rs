@@ -202,7 +202,7 @@ impl Core {
         let mut rng = parts.environment.rng();
         let chosen = actor::choose(&*parts.store, &parts.runtime_dir, &mut rng)?;
         let (commits, done) = Commits::start(&parts.environment, parts.store.clone(), chosen.record);
-        let (membership, renewals) = Membership::new(parts.standing);
+        let (membership, renewals) = Membership::new(parts.standing, &mut rng);
         let mut core = Self {
             started_ms: parts.environment.wall_ms(),
             started: parts.environment.monotonic(),
