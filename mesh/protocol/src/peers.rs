@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use murmurate_crdt::id::NodeId;
 
-use crate::health::Record;
+use crate::health::{ClockDifference, Record};
 use crate::message::{DocumentRanges, ItemId, OVERLAY_VERSION};
 use crate::revocation::Vouching;
 use crate::roster::Roster;
@@ -61,6 +61,8 @@ pub struct Member {
     pub generation: u64,
     /// Whether it was suspected more often than usual lately. It is suspected longer before it is taken for dead.
     pub is_flapping: bool,
+    /// How its wall clock differs from this host's, as it was measured last over the link that there is.
+    pub clock: Option<ClockDifference>,
 }
 
 /// A peer's question for changes.
@@ -111,6 +113,10 @@ pub(crate) struct Session {
     pub(crate) compare_at: Option<Duration>,
     /// When it was told all that is believed.
     pub(crate) table_told_at: Option<Duration>,
+    /// The last ping that compares clocks: its number, and when it was sent.
+    pub(crate) clock_asked: Option<(u64, Duration)>,
+    /// How its clock differs.
+    pub(crate) clock: Option<ClockDifference>,
 }
 
 impl Session {

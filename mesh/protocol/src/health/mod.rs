@@ -19,6 +19,7 @@
 //! - A peer of an older protocol version can't refute: who has a link with it does it on its behalf.
 
 mod doubt;
+mod pings;
 mod probes;
 mod record;
 mod suspicion;
@@ -29,11 +30,13 @@ use std::time::Duration;
 use murmurate_crdt::id::NodeId;
 use sha2::{Digest, Sha256};
 
+pub use self::pings::{CLOCK_AGAIN, ClockDifference, PINGS, Pinged};
 pub use self::record::{HISTORY, Transition};
 pub(crate) use self::record::{Record, Told};
 pub use self::suspicion::{CONFIRMATIONS, SUSPECT_LEAST, SUSPECT_MOST, suspect_for};
 
 use self::doubt::Doubt;
+use self::pings::Pings;
 use self::probes::{Asked, Probe, Probes};
 use crate::context::Context;
 use crate::effect::Class;
@@ -60,6 +63,7 @@ pub(crate) struct Health {
     own: Told,
     doubt: Doubt,
     probes: Probes,
+    pings: Pings,
     /// Members that are suspect, and until when.
     suspects: BTreeMap<NodeId, Duration>,
     /// Members that are to be doubted once this host has rested.
@@ -72,6 +76,7 @@ impl Health {
             own: Told { generation, incarnation: 0, state: MemberState::Alive },
             doubt: Doubt::default(),
             probes: Probes::default(),
+            pings: Pings::default(),
             suspects: BTreeMap::new(),
             postponed: BTreeMap::new(),
         }
@@ -80,6 +85,11 @@ impl Health {
     /// A tick came late by so much.
     pub(crate) fn ticked(&mut self, now: Duration, late: Duration) {
         self.doubt.note(now, late);
+    }
+
+    /// What the wall clock says now.
+    pub(crate) fn set_wall(&mut self, now: Duration, wall_ms: u64) {
+        self.pings.set_wall(now, wall_ms);
     }
 
     pub(crate) fn generation(&self) -> u64 {
@@ -170,14 +180,16 @@ impl Engine {
         ctx.send(asked.by, Class::Control, &Message::Probed { request: asked.request, is_reached });
     }
 
-    pub(crate) fn receive_pong(&mut self, ctx: &mut Context<'_>, peer: NodeId, number: u64) {
+    pub(crate) fn receive_pong(&mut self, ctx: &mut Context<'_>, peer: NodeId, number: u64, wall_ms: u64) {
+        self.ponged(ctx, peer, number, wall_ms);
         if let Some(asked) = self.health.probes.answered(number, peer) {
             self.answer_probe(ctx, &asked, true);
         }
     }
 
     /// A peer says whether it reaches a member. If none does, the member is suspect.
-    pub(crate) fn receive_probed(&mut self, ctx: &mut Context<'_>, request: u64, is_reached: bool) {
+    pub(crate) fn receive_probed(&mut self, ctx: &mut Context<'_>, peer: NodeId, request: u64, is_reached: bool) {
+        self.pinged_through(ctx, peer, request, is_reached);
         let mut own = self.health.probes.own.iter_mut();
         let Some((&node, probe)) = own.find(|(_, probe)| probe.request == request) else { return };
         probe.waiting = probe.waiting.saturating_sub(1);
@@ -233,6 +245,7 @@ impl Engine {
         if let Some(told) = accused {
             ctx.rumour(peer, Rumour::of(peer, told, own));
         }
+        self.compare_clocks(ctx);
     }
 
     /// Suspects a member, or confirms that others do.
@@ -369,6 +382,7 @@ impl Engine {
 
     /// Ends questions and suspicions that are due, and compares with peers.
     pub(crate) fn run_health_timers(&mut self, ctx: &mut Context<'_>) {
+        self.end_pings(ctx);
         for asked in self.health.probes.overdue(ctx.now) {
             self.answer_probe(ctx, &asked, false);
         }
@@ -398,7 +412,7 @@ impl Engine {
     /// When the engine has to look at members' health again.
     pub(crate) fn health_wakes(&self) -> Option<Duration> {
         let planned = self.health.suspects.values().chain(self.health.postponed.values()).copied();
-        planned.chain(self.health.probes.wakes()).min()
+        planned.chain(self.health.probes.wakes()).chain(self.health.pings.wakes()).min()
     }
 
     fn suspicion_ends(&self, node: NodeId, now: Duration) -> Option<Duration> {

@@ -14,6 +14,7 @@ mod answers;
 mod desk;
 mod issuing;
 mod leaving;
+mod pings;
 mod renewal;
 mod statements;
 pub(crate) mod tickets;
@@ -37,6 +38,7 @@ pub(crate) use statements::{MESH_STATE, STATEMENTS, statement_entry, statement_k
 pub(crate) use tickets::Ticket;
 
 use self::leaving::Leaving;
+use self::pings::Pings;
 use self::renewal::Renewal;
 use self::tickets::Tickets;
 use super::Core;
@@ -67,6 +69,7 @@ pub(crate) struct Membership {
     tickets: Tickets,
     renewal: Renewal,
     leaving: Option<Leaving>,
+    pings: Pings,
     /// When the own addresses are looked at again.
     addresses_at: Duration,
     dialled: Vec<Peer>,
@@ -85,6 +88,7 @@ impl Membership {
             tickets: Tickets::default(),
             renewal: Renewal::default(),
             leaving: None,
+            pings: Pings::default(),
             addresses_at: Duration::ZERO,
             dialled: Vec::new(),
             revoked: BTreeSet::new(),
@@ -113,6 +117,7 @@ impl Core {
     /// Carries out what follows from a statement that is new here: it is stored, and whom to dial or refuse may change.
     pub(super) fn stated(&mut self, statement: &Statement) {
         self.commits.push(Item { states: vec![statement_entry(statement)], ..Item::default() });
+        self.tell_of_statement(statement);
         self.membership_changed();
     }
 
