@@ -15,6 +15,7 @@ mod desk;
 mod issuing;
 mod leaving;
 mod named;
+mod pings;
 mod renewal;
 mod statements;
 pub(crate) mod tickets;
@@ -40,6 +41,7 @@ pub(crate) use tickets::Ticket;
 
 use self::leaving::Leaving;
 use self::named::Named;
+use self::pings::Pings;
 use self::renewal::Renewal;
 use self::tickets::Tickets;
 use super::Core;
@@ -70,6 +72,7 @@ pub(crate) struct Membership {
     tickets: Tickets,
     renewal: Renewal,
     leaving: Option<Leaving>,
+    pings: Pings,
     /// When the own addresses are looked at again.
     addresses_at: Duration,
     named: Named,
@@ -90,6 +93,7 @@ impl Membership {
             tickets: Tickets::default(),
             renewal: Renewal::default(),
             leaving: None,
+            pings: Pings::default(),
             addresses_at: Duration::ZERO,
             dialled: Vec::new(),
             revoked: BTreeSet::new(),
@@ -118,6 +122,7 @@ impl Core {
     /// Carries out what follows from a statement that is new here: it is stored, and whom to dial or refuse may change.
     pub(super) fn stated(&mut self, statement: &Statement) {
         self.commits.push(Item { states: vec![statement_entry(statement)], ..Item::default() });
+        self.tell_of_statement(statement);
         self.membership_changed();
     }
 
