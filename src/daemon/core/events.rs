@@ -73,8 +73,10 @@ impl Core {
     }
 
     pub(super) fn tell_of_start(&self) {
-        let text = format!("the daemon of {} started, version {}", self.identity.name, env!("CARGO_PKG_VERSION"));
-        self.tell_of_host(MeshEventKind::Started, self.identity.node, text);
+        let name = &self.identity.name;
+        let text = format!("the daemon of {name} started, version {}", env!("CARGO_PKG_VERSION"));
+        let (host, id) = (Some(name.clone()), Some(self.identity.node.to_string()));
+        self.tell_event(MeshEvent { host, id, ..self.event_now(MeshEventKind::Started, text) });
     }
 
     /// Tells what changed in a turn, and lets the engine know what the clock says.
@@ -93,7 +95,9 @@ impl Core {
     fn tell_of_members(&mut self) {
         let roster = self.engine.roster();
         let states: Vec<_> = self.engine.states(self.environment.monotonic()).collect();
-        let states: Vec<_> = states.into_iter().filter(|(node, _)| !roster.is_revoked(*node)).collect();
+        // Of whom the admission hasn't come yet, not even the name is known.
+        let is_member = |node| roster.is_admitted(node) && !roster.is_revoked(node);
+        let states: Vec<_> = states.into_iter().filter(|(node, _)| is_member(*node)).collect();
         if self.events.told.len() > states.len() {
             let members: BTreeSet<NodeId> = states.iter().map(|(node, _)| *node).collect();
             self.events.told.retain(|node, _| members.contains(node));
