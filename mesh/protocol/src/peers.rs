@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use murmurate_crdt::id::NodeId;
 
-use crate::health::Record;
+use crate::health::{ClockDifference, Record, RoundTrip};
 use crate::message::{DocumentRanges, ItemId, OVERLAY_VERSION};
 use crate::revocation::Vouching;
 use crate::roster::Roster;
@@ -61,6 +61,8 @@ pub struct Member {
     pub generation: u64,
     /// Whether it was suspected more often than usual lately. It is suspected longer before it is taken for dead.
     pub is_flapping: bool,
+    /// How its wall clock differs from this host's, as it was measured last over the link that there is.
+    pub clock: Option<ClockDifference>,
 }
 
 /// A peer's question for changes.
@@ -109,8 +111,14 @@ pub(crate) struct Session {
     pub(crate) spare_since: Option<Duration>,
     /// When to compare with it what is believed of members' health.
     pub(crate) compare_at: Option<Duration>,
+    /// The ping that measures the line, until it is answered: its number, and when it was sent.
+    pub(crate) measuring: Option<(u64, Duration)>,
+    /// When the line was measured last.
+    pub(crate) measured_at: Option<Duration>,
     /// When it was told all that is believed.
     pub(crate) table_told_at: Option<Duration>,
+    /// How its clock differs.
+    pub(crate) clock: Option<ClockDifference>,
 }
 
 impl Session {
@@ -156,11 +164,19 @@ struct Peer {
     record: Record,
     /// The hash of its state, where it was heard of without a link.
     heard: Option<Hash>,
+    /// Of the link with it, or of the last one.
+    round_trip: RoundTrip,
 }
 
 impl Peer {
     fn new(now: Duration) -> Self {
-        Self { known_since: now, session: None, record: Record::default(), heard: None }
+        Self {
+            known_since: now,
+            session: None,
+            record: Record::default(),
+            heard: None,
+            round_trip: RoundTrip::default(),
+        }
     }
 
     fn state(&self, now: Duration, has_left: bool) -> (MemberState, Duration) {
@@ -213,6 +229,25 @@ impl Peers {
     /// All members' records, in the order of their ids.
     pub(crate) fn records(&self) -> impl Iterator<Item = (NodeId, &Record)> {
         self.peers.iter().map(|(&node, peer)| (node, &peer.record))
+    }
+
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.peers.len()
+    }
+
+    /// The round trip of the link with a member, or of the last one; zero, if it isn't known.
+    pub(crate) fn round_trip(&self, node: NodeId) -> Duration {
+        self.peers.get(&node).map_or(Duration::ZERO, |peer| peer.round_trip.get())
+    }
+
+    /// A ping was answered: if it was the one that measures the line, its time is known.
+    pub(crate) fn measured(&mut self, node: NodeId, number: u64, now: Duration) -> Option<Duration> {
+        let peer = self.peers.get_mut(&node)?;
+        let (_, at) = peer.session.as_mut()?.measuring.take_if(|(request, _)| *request == number)?;
+        let time = now.saturating_sub(at);
+        peer.round_trip.took(time);
+        Some(time)
     }
 
     /// The hash of a member's state came, or isn't known any more.
