@@ -11,6 +11,7 @@ mod gossip;
 mod identities;
 mod issuing;
 mod joining;
+mod metering;
 mod relay;
 mod rogue;
 mod support;

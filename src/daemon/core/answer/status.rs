@@ -23,7 +23,7 @@ impl Core {
         Pulse { alive, hosts, conflicts: self.conflict_count(), problem: self.store_problem.clone() }
     }
 
-    fn conflict_count(&self) -> u64 {
+    pub(super) fn conflict_count(&self) -> u64 {
         self.conflicted.values().map(|count| *count as u64).sum()
     }
 
@@ -56,7 +56,7 @@ impl Core {
         Counters { v: V1, network }
     }
 
-    fn store_health(&self) -> StoreHealth {
+    pub(super) fn store_health(&self) -> StoreHealth {
         StoreHealth {
             healthy: self.store_problem.is_none(),
             problem: self.store_problem.clone(),
@@ -66,7 +66,7 @@ impl Core {
         }
     }
 
-    fn problems(&self) -> Vec<Problem> {
+    pub(super) fn problems(&self) -> Vec<Problem> {
         let problem = |code, what: String, why: String, try_: &str| Problem { code, what, why, try_: try_.into() };
         let frozen = self.documents.frozen().iter().map(|(document, why)| {
             problem(ErrorCode::Frozen, format!("{document} takes no changes"), why.clone(), repair(why))
@@ -180,7 +180,7 @@ impl Core {
     }
 
     /// The other members; who was revoked is none any more.
-    fn peers(&self) -> Vec<Peer> {
+    pub(super) fn peers(&self) -> Vec<Peer> {
         let mut peers = self.engine.members(self.environment.monotonic());
         peers.retain(|peer| !self.engine.roster().is_revoked(peer.node));
         peers
@@ -205,7 +205,7 @@ impl Core {
         }
     }
 
-    fn member_counts(&self) -> MemberCounts {
+    pub(super) fn member_counts(&self) -> MemberCounts {
         let mut counts = MemberCounts { alive: 1, total: 1, in_step: 1, ..MemberCounts::default() };
         for peer in self.peers() {
             match peer.state {
