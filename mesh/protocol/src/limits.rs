@@ -17,8 +17,9 @@ pub(crate) const TREES: usize = 256;
 
 /// A tick that comes later than this tells that the host is overloaded or was stopped; timers are good to some ms.
 pub(crate) const LATE_TICK: Duration = Duration::from_millis(500);
-/// A tick that comes later than this tells that it stood still, while its peers' answers went unheard.
-pub(crate) const STANDSTILL: Duration = Duration::from_secs(2);
+/// A tick that comes later than this tells that it stood still, while its peers' answers went unheard: after so long they
+/// give up a link.
+pub(crate) const STANDSTILL: Duration = Duration::from_millis(1_500);
 /// After a standstill nobody is suspected for so long: connections that went meanwhile are back by then.
 pub(crate) const REST: Duration = Duration::from_secs(3);
 /// The highest level: four times as much time as usual. Lifeguard goes to eight, from a timeout five times as short.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use murmurate_crdt::id::NodeId;
 
-use crate::health::Record;
+use crate::health::{Record, RoundTrip};
 use crate::message::{DocumentRanges, ItemId, OVERLAY_VERSION};
 use crate::revocation::Vouching;
 use crate::roster::Roster;
@@ -109,6 +109,8 @@ pub(crate) struct Session {
     pub(crate) spare_since: Option<Duration>,
     /// When to compare with it what is believed of members' health.
     pub(crate) compare_at: Option<Duration>,
+    /// The last ping that measures the line, and when it was sent.
+    pub(crate) pinged: Option<(u64, Duration)>,
     /// When it was told all that is believed.
     pub(crate) table_told_at: Option<Duration>,
 }
@@ -156,11 +158,19 @@ struct Peer {
     record: Record,
     /// The hash of its state, where it was heard of without a link.
     heard: Option<Hash>,
+    /// Of the link with it, or of the last one.
+    round_trip: RoundTrip,
 }
 
 impl Peer {
     fn new(now: Duration) -> Self {
-        Self { known_since: now, session: None, record: Record::default(), heard: None }
+        Self {
+            known_since: now,
+            session: None,
+            record: Record::default(),
+            heard: None,
+            round_trip: RoundTrip::default(),
+        }
     }
 
     fn state(&self, now: Duration, has_left: bool) -> (MemberState, Duration) {
@@ -213,6 +223,25 @@ impl Peers {
     /// All members' records, in the order of their ids.
     pub(crate) fn records(&self) -> impl Iterator<Item = (NodeId, &Record)> {
         self.peers.iter().map(|(&node, peer)| (node, &peer.record))
+    }
+
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.peers.len()
+    }
+
+    /// The round trip of the link with a member, or of the last one; zero, if it isn't known.
+    pub(crate) fn round_trip(&self, node: NodeId) -> Duration {
+        self.peers.get(&node).map_or(Duration::ZERO, |peer| peer.round_trip.get())
+    }
+
+    /// A ping was answered: if it was the one that measures the line, its time is known.
+    pub(crate) fn pinged_back(&mut self, node: NodeId, number: u64, now: Duration) {
+        let Some(peer) = self.peers.get_mut(&node) else { return };
+        let Some(session) = peer.session.as_mut() else { return };
+        if let Some((_, at)) = session.pinged.take_if(|(request, _)| *request == number) {
+            peer.round_trip.took(now.saturating_sub(at));
+        }
     }
 
     /// The hash of a member's state came, or isn't known any more.

@@ -29,6 +29,7 @@ mod overlays;
 mod puts;
 mod saves;
 mod summaries;
+mod unseen_writes;
 mod view;
 mod watches;
 mod writes;

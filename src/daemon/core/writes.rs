@@ -151,11 +151,12 @@ impl Core {
 
     /// The file has its new content.
     pub(super) async fn take_written(&mut self, ticket: Ticket) {
+        let at_ms = self.environment.wall_ms();
         let Some((document, slot)) = self.folders.answered(ticket) else { return };
         let Some(writing) = slot.writing.take() else { return };
         slot.failed = None;
         let has_changed = slot.base.hash != writing.target.hash;
-        slot.rebase(writing.target);
+        slot.wrote(writing.target, at_ms);
         let states = vec![(slot_state(&document), Some(slot.encode()))];
         self.commits.push(Item { states, ..Item::default() });
         if has_changed {

@@ -4,7 +4,8 @@ use std::fmt::Write;
 use std::path::Path;
 
 use super::limits::PEERS;
-use super::table::{Kind, Metric, PARTS, QUEUES, Queue, all};
+use super::queues::{QUEUES, Queue};
+use super::table::{Kind, Metric, PARTS, all};
 
 const FILE: &str = "docs/METRICS.md";
 const WRITE: &str = "MURMURATE_WRITE_METRICS";

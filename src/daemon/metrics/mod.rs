@@ -14,6 +14,8 @@ mod document;
 mod exposition;
 pub(crate) mod limits;
 mod listener;
+#[cfg(test)]
+mod queues;
 mod sheet;
 mod source;
 pub(crate) mod table;

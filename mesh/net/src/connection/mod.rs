@@ -17,6 +17,7 @@ pub use queue::SendOutcome;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use murmurate_crdt::id::NodeId;
@@ -102,7 +103,9 @@ async fn supervise(
                 return DisconnectReason::BrokenPeer(broken.why);
             }
             _ = ticks.tick() => {
-                if silence.is_too_long(connection) {
+                let heard = connection.stats().udp_rx.datagrams;
+                ticks.reset_after(silence.look(heard));
+                if silence.is_too_long(connection.rtt()) {
                     close(connection, CloseCode::Silent, "");
                     return DisconnectReason::Silent;
                 }
@@ -115,19 +118,25 @@ async fn supervise(
 #[derive(Default)]
 struct Silence {
     heard: u64,
-    ticks: u32,
+    /// The time that passed, as if no tick had been late.
+    passed: Duration,
+    next_tick: Duration,
 }
 
 impl Silence {
-    fn is_too_long(&mut self, connection: &Connection) -> bool {
-        let heard = connection.stats().udp_rx.datagrams;
-        if heard != self.heard {
-            (self.heard, self.ticks) = (heard, 0);
-            return false;
+    /// A tick came; so many datagrams were heard in all. Says when to look again.
+    fn look(&mut self, heard: u64) -> Duration {
+        if heard == self.heard {
+            self.passed += self.next_tick;
+            self.next_tick = limits::SILENT_TICK;
+        } else {
+            (self.heard, self.passed, self.next_tick) = (heard, Duration::ZERO, limits::TICK);
         }
-        self.ticks += 1;
-        self.ticks >= limits::SILENT_TICKS
-            && limits::TICK.saturating_mul(self.ticks) >= connection.rtt().saturating_mul(limits::SILENT_ROUND_TRIPS)
+        self.next_tick
+    }
+
+    fn is_too_long(&self, round_trip: Duration) -> bool {
+        self.passed >= limits::SILENT_AFTER.max(round_trip.saturating_mul(limits::SILENT_ROUND_TRIPS))
     }
 }
 
@@ -253,5 +262,30 @@ async fn read_chunk(stream: &mut RecvStream) -> Result<Chunk, BrokenPeer> {
         Ok(None) => Ok(Chunk::End),
         Err(ReadError::ConnectionLost(_)) => Ok(Chunk::Lost),
         Err(error) => Err(BrokenPeer::protocol(error.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn silence_is_looked_at_more_often_and_ends_by_the_limit_or_some_round_trips() {
+        let ms = Duration::from_millis;
+        // (round trip, ticks without a word, after which the peer is gone)
+        for (round_trip, last) in [(ms(1), 9), (ms(250), 9), (ms(300), 12), (ms(600), 26)] {
+            let mut silence = Silence::default();
+            assert_eq!((silence.look(1), silence.look(2)), (limits::TICK, limits::TICK));
+            assert!(!silence.is_too_long(round_trip));
+            let too_long: Vec<bool> = (0..last)
+                .map(|_| {
+                    assert_eq!(silence.look(2), limits::SILENT_TICK);
+                    silence.is_too_long(round_trip)
+                })
+                .collect();
+            assert_eq!(too_long.iter().position(|&is| is), Some(last - 1), "{round_trip:?}");
+            assert_eq!(silence.look(3), limits::TICK);
+            assert!(!silence.is_too_long(round_trip));
+        }
     }
 }

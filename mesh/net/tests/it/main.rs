@@ -1,4 +1,4 @@
-//! The network over real sockets on the loopback interface.
+//! The network over real sockets on the loopback interface, and over simulated ones.
 
 #![allow(clippy::unwrap_used, reason = "a test's helpers may fail like the test itself")]
 
@@ -11,6 +11,7 @@ mod gossip;
 mod identities;
 mod issuing;
 mod joining;
+mod lossy;
 mod metering;
 mod relay;
 mod rogue;

@@ -1,8 +1,9 @@
 //! Self-doubt: a host whose own loop lags takes its own haste for others' death. So it gives them more time, and after a
 //! standstill suspects nobody until its links had time to come back. After Lifeguard's local health multiplier (section IV.A).
 
-use crate::limits::{DOUBT_DECAY, DOUBT_LEVELS, LATE_TICK, REST, STANDSTILL};
 use std::time::Duration;
+
+use crate::limits::{DOUBT_DECAY, DOUBT_LEVELS, LATE_TICK, REST, STANDSTILL};
 
 /// How far this host trusts itself.
 #[derive(Debug, Default)]

@@ -21,6 +21,7 @@
 mod doubt;
 mod probes;
 mod record;
+mod round_trip;
 mod suspicion;
 
 use std::collections::BTreeMap;
@@ -31,10 +32,12 @@ use sha2::{Digest, Sha256};
 
 pub use self::record::{HISTORY, Transition};
 pub(crate) use self::record::{Record, Told};
+pub(crate) use self::round_trip::RoundTrip;
 pub use self::suspicion::{CONFIRMATIONS, SUSPECT_LEAST, SUSPECT_MOST, suspect_for};
 
 use self::doubt::Doubt;
 use self::probes::{Asked, Probe, Probes};
+use self::suspicion::refutation;
 use crate::context::Context;
 use crate::effect::Class;
 use crate::engine::{Engine, Filled};
@@ -48,6 +51,13 @@ const PROBERS: usize = 3;
 const ANSWER_WITHIN: Duration = Duration::from_millis(400);
 /// And are waited for a little longer.
 const PROBE_WITHIN: Duration = Duration::from_millis(500);
+/// On a slow line a ping gets this many round trips: it may be lost once.
+const ANSWER_ROUND_TRIPS: u32 = 2;
+/// And the question before it, with its answer, as many again.
+const PROBE_ROUND_TRIPS: u32 = 2 * ANSWER_ROUND_TRIPS;
+/// Who only heard of a suspicion waits so many times as long: those who suspect the member themselves say that it is dead, if
+/// it is; and if a refutation was lost on the way here, a comparison may still bring it.
+const BYSTANDER: u32 = 2;
 /// Peers compare what they believe this long after they met, when what each has to tell of itself has gone round.
 const COMPARE_AFTER: Duration = Duration::from_secs(1);
 /// All that is believed, some 45 bytes a member, is told to one peer at most this often.
@@ -128,7 +138,8 @@ impl Engine {
             return self.suspect(ctx, node);
         }
         let request = self.new_request();
-        let until = ctx.now + PROBE_WITHIN * self.health.doubt.multiplier(ctx.now);
+        let within = PROBE_WITHIN.max(self.slowest_line(node) * PROBE_ROUND_TRIPS);
+        let until = ctx.now + within * self.health.doubt.multiplier(ctx.now);
         self.health.probes.own.insert(node, Probe { request, waiting: probers.len(), until });
         for peer in probers {
             ctx.send(peer, Class::Control, &Message::Probe { request, node });
@@ -154,7 +165,8 @@ impl Engine {
 
     /// A peer asks whether this host reaches a member.
     pub(crate) fn receive_probe(&mut self, ctx: &mut Context<'_>, by: NodeId, request: u64, node: NodeId) {
-        let (number, until) = (self.new_request(), ctx.now + ANSWER_WITHIN);
+        let within = ANSWER_WITHIN.max(self.peers.round_trip(node) * ANSWER_ROUND_TRIPS);
+        let (number, until) = (self.new_request(), ctx.now + within);
         let session = self.peers.session(node);
         let can_answer = session.map(|session| session.speaks_overlay());
         let is_lost = self.health.probes.own.contains_key(&node)
@@ -176,6 +188,7 @@ impl Engine {
     }
 
     pub(crate) fn receive_pong(&mut self, ctx: &mut Context<'_>, peer: NodeId, number: u64) {
+        self.peers.pinged_back(peer, number, ctx.now);
         if let Some(asked) = self.health.probes.answered(number, peer) {
             self.answer_probe(ctx, &asked, true);
         }
@@ -238,6 +251,23 @@ impl Engine {
         if let Some(told) = accused {
             ctx.rumour(peer, Rumour::of(peer, told, own));
         }
+        self.measure(ctx, peer);
+    }
+
+    /// Measures how long a question and its answer take on a link.
+    fn measure(&mut self, ctx: &mut Context<'_>, peer: NodeId) {
+        let request = self.new_request();
+        if let Some(session) = self.peers.session_mut(peer) {
+            session.pinged = Some((request, ctx.now));
+            ctx.send(peer, Class::Control, &Message::Ping { request });
+        }
+    }
+
+    /// The round trip of this host's slowest line, the one that it had with `node` included: what is said of that node, and
+    /// what it answers, may have to take it.
+    fn slowest_line(&self, node: NodeId) -> Duration {
+        let linked = self.peers.sessions().map(|(peer, _)| self.peers.round_trip(peer));
+        linked.chain([self.peers.round_trip(node)]).max().unwrap_or_default()
     }
 
     /// Suspects a member, or confirms that others do.
@@ -411,9 +441,12 @@ impl Engine {
     fn suspicion_ends(&self, node: NodeId, now: Duration) -> Option<Duration> {
         let record = self.peers.record(node)?;
         let suspicion = record.suspicion()?;
-        let time = suspect_for(suspicion.by.len().saturating_sub(1));
+        let refutation = refutation(self.slowest_line(node), self.peers.count() + 1);
+        let time = suspect_for(suspicion.by.len().saturating_sub(1)) + refutation.saturating_sub(SUSPECT_LEAST);
+        let bystander = if suspicion.by.contains(&self.config.node) { 1 } else { BYSTANDER };
+        let patience = self.health.doubt.multiplier(now) * record.patience(suspicion.since) * bystander;
         let rest = self.health.doubt.rest_until().unwrap_or_default();
-        Some(rest.max(suspicion.since + time * self.health.doubt.multiplier(now) * record.patience(suspicion.since)))
+        Some(rest.max(suspicion.since + time * patience))
     }
 
     /// Nobody refuted: the member is dead. One with a link to this host isn't, and will say so.
@@ -434,6 +467,7 @@ impl Engine {
             session.compare_at = None;
             if session.speaks_overlay() {
                 ctx.send(peer, Class::Control, &Message::Health { hash });
+                self.measure(ctx, peer);
             }
         }
     }

@@ -6,8 +6,7 @@ use std::time::Duration;
 /// Hosts besides the first that make a suspicion as sure as it gets; Lifeguard's K.
 pub const CONFIRMATIONS: usize = 3;
 /// With all confirmations a suspect has this long to refute: on a LAN a rumour crosses 10,000 hosts in 10 hops, and back,
-/// even when datagrams on the way are lost. In a mesh whose lines take longer than some 100 ms one way, hosts whose
-/// connections with four others break at once may be taken for dead for a moment.
+/// even when datagrams on the way are lost. On slower lines it has [`refutation`], where that is longer.
 pub const SUSPECT_LEAST: Duration = Duration::from_millis(700);
 /// Without any. One host's word may be due to its own troubles.
 pub const SUSPECT_MOST: Duration = Duration::from_secs(5);
@@ -16,6 +15,12 @@ pub const SUSPECT_MOST: Duration = Duration::from_secs(5);
 /// confirmations bring it. In a mesh of two to four there aren't as many, and the time stays longer: there one broken switch
 /// parts a host from all others.
 const SHRUNK: [u32; CONFIRMATIONS + 1] = [0, 500, 792, 1_000];
+
+/// How long a rumour and its refutation take through a mesh of so many members, where a line's round trip takes this long:
+/// at most log2(members) hops each way, and a few more for what is lost on them.
+pub(crate) fn refutation(round_trip: Duration, members: usize) -> Duration {
+    round_trip * (members.max(2).ilog2() + 3)
+}
 
 /// How long a member is suspected once `confirmations` hosts besides the first suspect it.
 #[must_use]
@@ -32,5 +37,12 @@ mod tests {
     fn the_time_shrinks_with_each_confirmation() {
         let times: Vec<u128> = (0..5).map(|count| suspect_for(count).as_millis()).collect();
         assert_eq!(times, [5_000, 2_850, 1_594, 700, 700]);
+    }
+
+    #[test]
+    fn slow_lines_and_large_meshes_get_more_time() {
+        let takes_ms = |round_trip, members| refutation(Duration::from_millis(round_trip), members).as_millis();
+        let times = [takes_ms(1, 10), takes_ms(600, 3), takes_ms(600, 10), takes_ms(80, 10_000)];
+        assert_eq!(times, [6, 2_400, 3_600, 1_280]);
     }
 }

@@ -18,8 +18,10 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use crate::common;
 
 pub(crate) const SEED: u64 = 1;
-/// A lost link is noticed so long after the last word over it, which is up to 500 ms old: as the network does it.
-const SILENCE_MS: u64 = 2_500;
+/// A lost link is noticed so long after the last word over it, or up to a tick later; the word is up to 500 ms old: as the
+/// network does it.
+const SILENCE_MS: u64 = 1_500;
+const TICK_MS: u64 = 500;
 const WORD_EVERY_MS: u64 = 500;
 /// Nobody waits longer for a death to be seen.
 const DEATH_WITHIN: Duration = Duration::from_secs(30);
@@ -372,7 +374,8 @@ impl World {
         let (victim, began) = (self.victims[place], self.now);
         self.hosts[victim].is_up = false;
         for peer in self.hosts[victim].links.clone() {
-            let after = SILENCE_MS * 1_000 - self.rng.next_u64() % (WORD_EVERY_MS * 1_000);
+            let (tick, word) = (self.rng.next_u64() % (TICK_MS * 1_000), self.rng.next_u64() % (WORD_EVERY_MS * 1_000));
+            let after = SILENCE_MS * 1_000 + tick - word;
             let event = Event::PeerDisconnected { peer: self.nodes[victim] };
             self.plan(self.now + Duration::from_micros(after), Happening::Tell(peer, event));
         }
