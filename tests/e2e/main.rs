@@ -34,4 +34,5 @@ mod restart;
 mod rough;
 mod service;
 mod soak;
+mod view;
 mod zones;

@@ -40,7 +40,10 @@ pub use counts::{ByWay, Counts};
 pub use effect::{Class, Effect, Trouble};
 pub use engine::{Buffers, Engine, Filled, Held};
 pub use event::{Event, RequestId};
-pub use health::{CONFIRMATIONS, HISTORY, SUSPECT_LEAST, SUSPECT_MOST, Transition, suspect_for};
+pub use health::{
+    CONFIRMATIONS, ClockDifference, HISTORY, MEASURE_AGAIN, PINGS, Pinged, SUSPECT_LEAST, SUSPECT_MOST, Transition,
+    suspect_for,
+};
 pub use histogram::{BOUNDS_US, Histogram};
 pub use message::DocumentRanges;
 pub use peers::{Member, MemberState, UNSEEN_FOR};

@@ -15,7 +15,7 @@ use super::load::Load;
 use super::namespace::Namespace;
 use super::report::{Report, Row};
 use super::seen::wall_ms;
-use super::{Bench, Name, catch_up, describe, heal, kill, start};
+use super::{Bench, Name, catch_up, describe, heal, kill, loss, start};
 
 /// When a mesh was started, in milliseconds since 1970.
 #[derive(Debug, Clone, Copy)]
@@ -91,7 +91,7 @@ async fn measure_all(bench: &Bench, count: u16) -> Result<Report, Stop> {
     let wants = |name| bench.wants(name, count.into());
     let begin = |name| wants(name).then(|| note(&format!("measuring: {}", describe(name)))).is_some();
     let mut mesh = LocalMesh::prepare(&bench.scratch, count)?;
-    if wants(Name::Heal) {
+    if wants(Name::Heal) || wants(Name::Loss) {
         mesh.namespace = Namespace::new();
     }
     let started = mesh.start(count.into()).await?;
@@ -104,6 +104,9 @@ async fn measure_all(bench: &Bench, count: u16) -> Result<Report, Stop> {
     rows.extend(bench.measure(&bed, |name| !name.needs_own_mesh()).await?);
     if begin(Name::Kill) {
         rows.extend(kill::measure(&bed, &mut mesh).await?);
+    }
+    if begin(Name::Loss) {
+        rows.extend(loss::measure(&bed, &mesh).await?);
     }
     if begin(Name::Heal) {
         rows.extend(heal::measure(&bed, &mesh).await?);

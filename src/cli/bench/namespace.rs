@@ -35,6 +35,12 @@ impl Namespace {
         Ok(())
     }
 
+    /// Loses so many of a hundred datagrams, at random.
+    pub(super) fn lose(&self, percent: u8) -> Result<(), String> {
+        let percent = percent.to_string();
+        self.drop_arriving(&["meta", "l4proto", "udp", "numgen", "random", "mod", "100", "<", &percent])
+    }
+
     /// What arrives is dropped, not what is sent: a sender must not be told.
     fn drop_arriving(&self, which: &[&str]) -> Result<(), String> {
         let chain = "{ type filter hook input priority 0; }";

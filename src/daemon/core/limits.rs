@@ -46,7 +46,40 @@ pub(crate) const RACED_RETRY: Duration = Duration::from_millis(20);
 pub(crate) const BLOCKED_RETRY: Duration = Duration::from_secs(10);
 /// Bytes of values in one change: larger ones take longer to pass on than they save.
 pub(crate) const OPEN_BYTES: usize = 64 << 10;
-/// Values in one change.
+/// Values in one change; further ones begin another.
 pub(crate) const OPEN_PUTS: usize = 256;
-/// Documents kept in memory. At some 100 kB for an ordinary file this bounds them to about 50 MB.
+/// Documents kept in memory; the least used is read again when it is needed. At some 100 kB for an ordinary file this bounds them to about 50 MB.
 pub(crate) const LOADED_DOCUMENTS: usize = 512;
+
+/// How often this host's interfaces are looked at.
+pub(crate) const ADDRESS_CHECK_INTERVAL: Duration = Duration::from_secs(30);
+/// Addresses that a host says it has; each is dialled by every other host.
+pub(crate) const OWN_ADDRESSES: usize = 8;
+/// The longest reason for a revocation.
+pub(crate) const REASON_BYTES: usize = 500;
+/// Certificates begin a little in the past: clocks differ.
+pub(crate) const CLOCK_SLACK_MS: u64 = 60 * 60 * 1_000;
+/// How long a host that leaves waits for the others to know; then it goes all the same, and says how many do.
+pub(crate) const LEAVE_WAIT: Duration = Duration::from_secs(5);
+/// How often it looks whether they do.
+pub(crate) const LEAVE_POLL: Duration = Duration::from_millis(20);
+/// Hosts of the settings, not yet known as members, that are dialled at a time. Settings that name no more are dialled as ever.
+pub(crate) const NAMED_AT_ONCE: usize = 8;
+/// How long the turn of these is: some attempts at each.
+pub(crate) const NAMED_TURN: Duration = Duration::from_secs(3);
+/// How long after a failure a renewal is tried again, at most; a certificate of short validity is tried again sooner.
+pub(crate) const RENEWAL_RETRY: Duration = Duration::from_secs(60);
+/// The shortest time between two attempts at a renewal.
+pub(crate) const SHORTEST_RENEWAL_RETRY: Duration = Duration::from_millis(500);
+/// Renewals in the time of one certificate, at most; further ones wait.
+pub(crate) const RENEWALS_PER_VALIDITY: u32 = 200;
+/// The wall clock may jump, so what is due by it is looked at this often.
+pub(crate) const LONGEST_RENEWAL_WAIT: Duration = Duration::from_secs(60);
+/// Tickets kept: those that can be used, and the last ones that can't any more.
+pub(crate) const TICKETS: usize = 1_024;
+/// Hosts that may join with one ticket; more are refused when it is made.
+pub(crate) const TICKET_USES: u32 = 1_024;
+/// The longest time for which a ticket can be used.
+pub(crate) const TICKET_VALID_S: u64 = 365 * 24 * 60 * 60;
+/// For how long a ticket can be used where nothing is said.
+pub(crate) const TICKET_DEFAULT_VALID_S: u64 = 24 * 60 * 60;

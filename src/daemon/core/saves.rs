@@ -410,6 +410,10 @@ impl Core {
         tracing::warn!(document = %save.document, %why, ?place, "the edit is held");
         let is_late = late.is_some();
         let why = late.map_or(why.clone(), |late| self.keep_late(save, late, &why));
+        // Of checks it was told already.
+        if !matches!(cause, HeldReason::Check | HeldReason::Schema) {
+            self.tell_of_held(&save.document, &why);
+        }
         let since_ms = self.environment.wall_ms();
         let Some(slot) = self.folders.slot(&save.document) else { return };
         if is_late {

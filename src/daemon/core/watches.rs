@@ -36,6 +36,11 @@ pub(super) struct Watches {
 }
 
 impl Watches {
+    /// How many there are.
+    pub(super) fn open(&self) -> usize {
+        self.watches.len()
+    }
+
     fn remember_told(&mut self, document: &DocumentId, shown: Shown) {
         if self.told.len() >= TOLD_DOCUMENTS {
             self.told.clear();

@@ -3,6 +3,7 @@
 use std::ops::Bound;
 
 use bytes::Bytes;
+use murmurate_crdt::conflict::Conflict;
 use murmurate_crdt::id::DocumentId;
 use murmurate_protocol::Event;
 
@@ -39,7 +40,7 @@ impl Core {
                     self.commits.push(Item { snapshots, ..Item::default() });
                 }
             }
-            self.count_conflicts(&document, conflicts.len()).await;
+            self.count_conflicts(&document, &conflicts);
             self.tell_watchers(&document);
             if document.is_overlay() {
                 self.dirty.extend(self.file_with(&document));
@@ -79,10 +80,12 @@ impl Core {
         }
     }
 
-    async fn count_conflicts(&mut self, document: &DocumentId, count: usize) {
+    fn count_conflicts(&mut self, document: &DocumentId, conflicts: &[Conflict]) {
+        let count = conflicts.len();
         let before =
             if count == 0 { self.conflicted.remove(document) } else { self.conflicted.insert(document.clone(), count) };
         if before.unwrap_or(0) != count {
+            self.tell_of_conflicts(document, before.unwrap_or(0), conflicts);
             let value = (count > 0).then(|| (count as u64).to_be_bytes().to_vec());
             let states = vec![(format!("conflicts/{}", document.as_str()), value)];
             self.commits.push(Item { states, ..Item::default() });

@@ -8,6 +8,7 @@ mod golden;
 mod health;
 mod mesh;
 mod overlay;
+mod pings;
 mod revocation;
 mod roster;
 mod scale;

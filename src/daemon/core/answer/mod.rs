@@ -5,6 +5,7 @@ mod diffs;
 mod edits;
 mod facts;
 mod folders;
+mod mesh;
 mod metrics;
 mod reads;
 mod states;
@@ -13,6 +14,7 @@ mod status;
 pub(super) use conflicts::Decision;
 pub(super) use edits::{FileWrite, Put};
 pub(super) use folders::FolderReply;
+pub(super) use status::state_of;
 
 use murmurate_client::types::{ApiError, ErrorCode};
 use murmurate_crdt::edit::EditError;

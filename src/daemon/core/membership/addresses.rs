@@ -2,17 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
 
 use murmurate_net::{Peer, PeerAddress};
 use murmurate_protocol::{Event, Fact, Own, Signer, Statement};
 
 use super::super::Core;
-
-/// How often this host's interfaces are looked at.
-pub(super) const CHECK_INTERVAL: Duration = Duration::from_secs(30);
-/// Addresses that a host says it has; each is dialled by every other host.
-const ADDRESSES: usize = 8;
+use crate::daemon::core::limits::OWN_ADDRESSES;
 
 /// How a host finds the addresses under which others reach it.
 #[derive(Debug, Clone)]
@@ -47,7 +42,7 @@ impl Advertise {
         if chosen.is_empty() {
             chosen = all.into_iter().filter(IpAddr::is_loopback).collect();
         }
-        chosen.truncate(ADDRESSES);
+        chosen.truncate(OWN_ADDRESSES);
         chosen.into_iter().map(|ip| SocketAddr::new(ip, self.listen.port()).to_string()).collect()
     }
 }
@@ -86,7 +81,7 @@ impl Core {
 
     /// The members that the engine wants links with, where they say that they are; and the hosts that the settings name and
     /// that aren't known to be members.
-    pub(super) fn peers_to_dial(&self) -> Vec<Peer> {
+    pub(super) fn peers_to_dial(&mut self) -> Vec<Peer> {
         let roster = self.engine.roster();
         let others = self.engine.links().iter().filter(|node| !roster.is_revoked(**node) && !roster.has_left(**node));
         let mut peers: Vec<Peer> = others
@@ -97,13 +92,11 @@ impl Core {
             .filter(|peer| !peer.addresses.is_empty())
             .collect();
         let members = roster.members().filter(|node| !roster.has_left(*node));
-        let known: BTreeSet<&String> = members.flat_map(|node| roster.addresses(node)).collect();
-        let own: BTreeSet<String> = roster.addresses(self.identity.node).iter().cloned().collect();
-        let named = self.membership.standing.peers.iter().filter(|address| {
-            let text = address.to_string();
-            !known.contains(&text) && !own.contains(&text)
-        });
-        peers.extend(named.cloned().map(Peer::from));
+        let mut known: BTreeSet<&String> = members.flat_map(|node| roster.addresses(node)).collect();
+        known.extend(roster.addresses(self.identity.node));
+        let now = self.environment.monotonic();
+        let named = self.membership.named.to_dial(now, |address| known.contains(&address.to_string()));
+        peers.extend(named.into_iter().map(Peer::from));
         peers
     }
 }

@@ -13,19 +13,20 @@ use murmurate_protocol::{Event, Fact, Signer, Statement};
 
 use super::super::Core;
 use super::super::commits::{Item, StateEntry, Then};
-use super::tickets::{DEFAULT_VALID_S, TICKETS, Ticket, USES, VALID_S};
+use super::tickets::Ticket;
+use crate::daemon::core::limits::REASON_BYTES;
+use crate::daemon::core::limits::{TICKET_DEFAULT_VALID_S, TICKET_USES, TICKET_VALID_S, TICKETS};
 use crate::daemon::founding::RECOVERY_KEY;
 use crate::daemon::request::{MembershipRequest, Reply};
 
 /// The shortest beginning of an id that names a host.
 const ID_DIGITS: usize = 4;
-/// The longest reason for a revocation.
-const REASON_BYTES: usize = 500;
 
 impl Core {
     pub(in crate::daemon::core) async fn answer_membership(&mut self, request: MembershipRequest) {
         match request {
             MembershipRequest::Node { node, reply } => drop(reply.send(self.node(&node))),
+            MembershipRequest::Ping { node, within, reply } => self.ping(&node, within, reply).await,
             MembershipRequest::CreateTicket { ticket, reply } => self.create_ticket(&ticket, reply),
             MembershipRequest::Tickets { reply } => {
                 let tickets = self.membership.tickets.shown(self.environment.wall_ms());
@@ -80,9 +81,9 @@ impl Core {
             return Err(self.not_issuer(WHAT));
         }
         let uses = wanted.uses.unwrap_or(1);
-        let valid_s = wanted.valid_s.unwrap_or(DEFAULT_VALID_S);
-        if !(1..=USES).contains(&uses) || !(1..=VALID_S).contains(&valid_s) {
-            let why = format!("a ticket is for 1 to {USES} hosts and can be used for 1 second to 365 days");
+        let valid_s = wanted.valid_s.unwrap_or(TICKET_DEFAULT_VALID_S);
+        if !(1..=TICKET_USES).contains(&uses) || !(1..=TICKET_VALID_S).contains(&valid_s) {
+            let why = format!("a ticket is for 1 to {TICKET_USES} hosts and can be used for 1 second to 365 days");
             return Err(ApiError::new(ErrorCode::BadRequest, WHAT, why, "give other `--uses` or `--expires`"));
         }
         let addresses = self.ticket_addresses(&wanted.addresses)?;
@@ -147,17 +148,27 @@ impl Core {
     fn node(&self, text: &str) -> Result<Node, ApiError> {
         let node = self.find_node(text, "show a host")?;
         let roster = self.engine.roster();
-        let own = self.members().members.into_iter().find(|member| member.id == node.to_string());
-        let member = own.unwrap_or_else(|| self.absent(node));
+        let generation = match node == self.identity.node {
+            true => self.engine.generation(),
+            false => self.peers().iter().find(|peer| peer.node == node).map_or(0, |peer| peer.generation),
+        };
         Ok(Node {
             v: V1,
-            member,
+            member: self.member_of(node),
+            generation: Some(generation).filter(|generation| *generation > 0),
+            history: self.member_history(node),
             addresses: roster.addresses(node).to_vec(),
             admitted: self.admitted(node),
             certificate_ends: roster.not_after_ms(node).map(Time::from_ms),
             issuer: roster.issuers().any(|(issuer, _)| issuer == node),
             revoked: self.shown_revocation(node),
         })
+    }
+
+    /// How a host fares, whether it is a member or not.
+    pub(super) fn member_of(&self, node: NodeId) -> Member {
+        let own = self.members().members.into_iter().find(|member| member.id == node.to_string());
+        own.unwrap_or_else(|| self.absent(node))
     }
 
     /// When a host was admitted, by its issuer's clock.
@@ -186,12 +197,14 @@ impl Core {
             zone: None,
             roles: Vec::new(),
             heard_alive: None,
+            flapping: false,
+            clock_ahead_ms: None,
             is_self: false,
         }
     }
 
     /// The host with this name, or whose id begins so. Members go before those that are gone.
-    fn find_node(&self, text: &str, what: &str) -> Result<NodeId, ApiError> {
+    pub(super) fn find_node(&self, text: &str, what: &str) -> Result<NodeId, ApiError> {
         let roster = self.engine.roster();
         let is_gone = |node: &NodeId| roster.revocation(*node).is_some() || roster.has_left(*node);
         let by_id = |node: &NodeId| text.len() >= ID_DIGITS && node.to_string().starts_with(text);
