@@ -1,7 +1,7 @@
 //! `docs/LIMITS.md`, written from the `limits.rs` of each part and compared with them here.
 
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const FILE: &str = "docs/LIMITS.md";
 const WRITE: &str = "MURMURATE_WRITE_LIMITS";
@@ -9,17 +9,18 @@ const WRITE: &str = "MURMURATE_WRITE_LIMITS";
 const HEAD: &str = "\
 # Limits
 
-Every limit on queues, sizes, waits and loops, with its value, its reason, and what happens there. Each part of the program has them in one file, from which
-this document is written:
+Every limit on queues, sizes, waits and loops, with its value, its reason, and what happens there. This document is written from the comments of the
+constants, which stand in each part's `limits.rs`, some of the engine's beside what they bound:
 
     MURMURATE_WRITE_LIMITS=1 cargo test --lib the_document_lists_all_limits
 
 How full the queues are and how often one overflowed, the metrics tell: docs/METRICS.md.
 ";
 
+/// Each part with its file, or with the directory of its files.
 const PARTS: &[(&str, &str)] = &[
     ("Documents and changes, the same on all hosts", "crdt/src/limits.rs"),
-    ("Dissemination and membership", "mesh/protocol/src/limits.rs"),
+    ("Dissemination and membership", "mesh/protocol/src"),
     ("The roster, the same on all hosts", "mesh/protocol/src/roster/limits.rs"),
     ("The network, joining and gossip", "mesh/net/src/limits.rs"),
     ("The core", "src/daemon/core/limits.rs"),
@@ -29,6 +30,9 @@ const PARTS: &[(&str, &str)] = &[
     ("Metrics", "src/daemon/metrics/limits.rs"),
     ("The client library", "mesh/client/src/limits.rs"),
 ];
+
+/// What of a directory has other constants: a part of its own, numbers of messages, tests.
+const OTHERS: [&str; 4] = ["roster", "codec", "fuzzing", "tests"];
 
 /// A constant as it is written.
 #[derive(Debug, PartialEq)]
@@ -43,7 +47,8 @@ struct Limit {
 fn limits(source: &str) -> Vec<Limit> {
     let mut limits = Vec::new();
     let (mut meaning, mut declared) = (String::new(), String::new());
-    for line in source.lines().map(str::trim) {
+    let code = source.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+    for line in code.lines().map(str::trim) {
         if let Some(comment) = line.strip_prefix("///") {
             meaning = format!("{meaning}{comment}");
         } else if declared.is_empty() && !line.split(' ').any(|word| word == "const") {
@@ -130,15 +135,38 @@ fn shown(Limit { name, kind, value, .. }: &Limit) -> String {
     shown.unwrap_or_else(|| if kind == "f64" { value.clone() } else { format!("`{value}`") })
 }
 
+/// The sources at a path, each once, in their order.
+fn sources(path: &Path) -> Vec<PathBuf> {
+    if path.is_file() {
+        return vec![path.to_owned()];
+    }
+    let mut entries: Vec<PathBuf> = std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()).collect();
+    entries.retain(|path| {
+        let name = path.file_stem().and_then(|name| name.to_str()).unwrap_or_default();
+        !OTHERS.contains(&name) && (path.is_dir() || path.extension().is_some_and(|extension| extension == "rs"))
+    });
+    entries.sort();
+    entries.iter().flat_map(|path| sources(path)).collect()
+}
+
+/// Whether it is a number or a time, and not one that names a version.
+fn is_limit(limit: &Limit) -> bool {
+    ["usize", "u32", "u64", "Duration"].contains(&limit.kind.as_str()) && !limit.name.ends_with("VERSION")
+}
+
 fn document() -> String {
     let mut text = HEAD.to_owned();
     for (part, file) in PARTS {
-        let source = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
+        let files = sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join(file));
+        let is_one = files.len() == 1;
         writeln!(text, "\n## {part}\n\n`{file}`\n\n| limit | value | reason, and what happens there |\n|---|---|---|")
             .unwrap();
-        for limit in limits(&source) {
-            assert!(!limit.meaning.is_empty(), "{} in {file} has no reason", limit.name);
-            writeln!(text, "| `{}` | {} | {} |", limit.name, shown(&limit), limit.meaning).unwrap();
+        for limit in files.iter().flat_map(|file| limits(&std::fs::read_to_string(file).unwrap())) {
+            if is_one || is_limit(&limit) {
+                // What belongs together has one comment.
+                let meaning = if limit.meaning.is_empty() { "see above" } else { &limit.meaning };
+                writeln!(text, "| `{}` | {} | {meaning} |", limit.name, shown(&limit)).unwrap();
+            }
         }
     }
     text
