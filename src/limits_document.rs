@@ -47,7 +47,7 @@ struct Limit {
 fn limits(source: &str) -> Vec<Limit> {
     let mut limits = Vec::new();
     let (mut meaning, mut declared) = (String::new(), String::new());
-    let code = source.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+    let code = source.split("mod tests {").next().unwrap_or_default();
     for line in code.lines().map(str::trim) {
         if let Some(comment) = line.strip_prefix("///") {
             meaning = format!("{meaning}{comment}");
