@@ -56,7 +56,7 @@ fn document() -> String {
 
 fn queues() -> String {
     let mut text =
-        String::from("\n## The queues\n\n| `queue` | holds | at its limit | counted by |\n|---|---|---|---|\n");
+        String::from("\n## The queues\n\n| queue | holds | at its limit | counted by |\n|---|---|---|---|\n");
     for Queue { name, holds, at_limit, counted_by } in QUEUES {
         let counted_by = counted_by.map_or_else(String::new, |metric| format!("`{}`", metric.sample_name()));
         writeln!(text, "| `{name}` | {holds} | {at_limit} | {counted_by} |").unwrap();
