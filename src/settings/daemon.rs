@@ -40,7 +40,7 @@ const LOG: &str = "info";
 /// Roles of one host: each may have an overlay for each file, which are looked up at each of its changes.
 pub const ROLES: usize = 32;
 
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 15] = [
     "name",
     "zone",
     "roles",
@@ -52,6 +52,7 @@ const KEYS: [&str; 14] = [
     "peers",
     "certificate_validity",
     "log",
+    "metrics",
     "check",
     "schema",
     "reload",
@@ -73,11 +74,20 @@ struct File {
     certificate_validity: Option<String>,
     log: Option<String>,
     #[serde(default)]
+    metrics: MetricsTable,
+    #[serde(default)]
     check: Vec<CheckTable>,
     #[serde(default)]
     schema: Vec<SchemaTable>,
     #[serde(default)]
     reload: Vec<ReloadTable>,
+}
+
+/// What `[metrics]` says.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MetricsTable {
+    listen: Option<SocketAddr>,
 }
 
 /// What the command line says.
@@ -122,6 +132,8 @@ pub struct Settings {
     pub certificate_validity: Setting<Duration>,
     /// What is logged, as `tracing` filters are written.
     pub log: Setting<String>,
+    /// The TCP address on which metrics can be read, a loopback one. Default: none; they are on the local API in any case.
+    pub metrics_listen: Setting<Option<SocketAddr>>,
     /// Checks, schemas and reloads. Default: none. From the file only: who starts a daemon with other variables or flags
     /// needn't be who may have it run commands.
     pub rules: Rules,
@@ -201,6 +213,7 @@ impl Settings {
         let peers = from.pick_addresses("MURMURATE_PEERS", "peers", file.peers)?;
         let certificate_validity = from.pick_validity(file.certificate_validity)?;
         let log = from.pick("MURMURATE_LOG", text, file.log, || Setting::new(LOG.to_owned(), "default"))?;
+        let metrics_listen = from.pick_metrics(file.metrics)?;
         Ok(Self {
             file: path,
             name,
@@ -214,6 +227,7 @@ impl Settings {
             peers,
             certificate_validity,
             log,
+            metrics_listen,
             rules,
         })
     }
@@ -270,6 +284,21 @@ impl Sources<'_> {
         self.pick("MURMURATE_ROLES", listed, field, || Setting::new(Vec::new(), "default: none"))
     }
 
+    /// Where metrics can be read besides the local API.
+    fn pick_metrics(&self, table: MetricsTable) -> Result<Setting<Option<SocketAddr>>, ApiError> {
+        let parse = |text: &str| metrics_address(text).map(Some);
+        let field = table.listen.map(Some);
+        let listen = self.pick("MURMURATE_METRICS_LISTEN", parse, field, || Setting::new(None, "default: none"))?;
+        match listen.value {
+            Some(address) if !address.ip().is_loopback() => Err(bad_setting(
+                format!("take {address} as the address for metrics (from {})", listen.source),
+                "other hosts could read them there, and anybody could ask; only loopback addresses are taken",
+                "write `listen = \"127.0.0.1:9464\"` below `[metrics]`, and let a proxy with a login tell other hosts",
+            )),
+            _ => Ok(listen),
+        }
+    }
+
     fn pick_validity(&self, field: Option<String>) -> Result<Setting<Duration>, ApiError> {
         let field = field.map(|text| validity(&text)).transpose().map_err(|why| {
             let what = format!("read `certificate_validity` in {}", self.file.display());
@@ -317,6 +346,10 @@ fn roles<'a>(names: impl Iterator<Item = &'a str>) -> Result<Vec<Overlay>, Strin
 
 fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| format!("`{text}` is no address and port, like `[::]:{PORT}` or `10.0.0.1:{PORT}`"))
+}
+
+fn metrics_address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| format!("`{text}` is no address and port, like `127.0.0.1:9464`"))
 }
 
 fn addresses<'a>(texts: impl Iterator<Item = &'a str>) -> Result<Vec<PeerAddress>, String> {
@@ -472,6 +505,24 @@ mod tests {
         assert!(load("", &[("MURMURATE_PEERS", "a:1, b")], None).is_err());
         let roles = load("roles = ['x']", &[("MURMURATE_ROLES", "db, eu")], None).unwrap().roles;
         assert_eq!(roles.value.iter().map(Overlay::name).collect::<Vec<_>>(), ["db", "eu"]);
+    }
+
+    #[test]
+    fn metrics_are_read_on_this_host_only() {
+        assert_eq!(load("", &[], None).unwrap().metrics_listen.value, None);
+        for own in ["127.0.0.1:9464", "127.8.8.8:1", "[::1]:0"] {
+            let text = format!("[metrics]\nlisten = '{own}'");
+            assert_eq!(load(&text, &[], None).unwrap().metrics_listen.value, Some(own.parse().unwrap()));
+        }
+        for open in ["0.0.0.0:9464", "[::]:9464", "10.0.0.1:9464", "[::ffff:10.0.0.1]:9464"] {
+            let error = load(&format!("[metrics]\nlisten = '{open}'"), &[], None).unwrap_err();
+            assert_eq!(error.code, ErrorCode::BadSetting);
+            assert!(error.what.contains(open) && error.why.contains("other hosts"), "{error}");
+            assert!(error.try_.contains("127.0.0.1:9464"), "{error}");
+            let error = load("", &[("MURMURATE_METRICS_LISTEN", open)], None).unwrap_err();
+            assert!(error.what.contains("MURMURATE_METRICS_LISTEN"), "{error}");
+        }
+        assert!(load("[metrics]\nport = 1", &[], None).is_err());
     }
 
     #[test]

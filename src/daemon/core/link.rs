@@ -10,10 +10,8 @@ use murmurate_protocol::{Class, DocumentRanges, Effect, Event, RequestId};
 use super::Core;
 use super::commits::Item;
 use super::documents::{DocumentError, SAME_VERSION};
+use super::limits::REMEMBERED_REFUSALS;
 use super::membership::statement_key;
-
-/// Reasons of refused connections that are remembered.
-const REMEMBERED_REFUSALS: usize = 64;
 
 /// Why connections were refused lately, one reason for each address, the latest last.
 #[derive(Debug, Default)]

@@ -7,6 +7,7 @@ use std::time::Duration;
 use murmurate_crdt::id::NodeId;
 
 use crate::context::Context;
+use crate::engine::Filled;
 use crate::message::ItemId;
 
 /// Names of items that came: at 10 changes a second those of a quarter of an hour, in about 1 MiB.
@@ -91,6 +92,11 @@ impl Shelf {
             self.kept_order.pop_front();
             self.kept_bytes -= self.kept.remove(&oldest).map_or(0, |item| item.bytes.len());
         }
+    }
+
+    /// Bytes that are kept.
+    pub(super) fn filled(&self) -> Filled {
+        Filled { held: self.kept_bytes, limit: KEPT_BYTES }
     }
 
     pub(super) fn get(&self, id: &ItemId) -> Option<&Item> {

@@ -113,7 +113,7 @@ impl Core {
         let near = [
             ("bytes of changes that wait for others", held.waiting_bytes, self.engine.waiting_bytes_limit()),
             ("folders in the mesh", folders.len(), FOLDERS),
-            ("open watches", watches, super::super::watches::WATCHES),
+            ("open watches", watches, crate::daemon::core::limits::WATCHES),
         ];
         let near = near.into_iter().filter(|(_, count, limit)| count * 100 >= limit * NEAR_PERCENT);
         near.map(|(what, count, limit)| Problem {

@@ -23,7 +23,7 @@ impl Core {
         Pulse { alive, hosts, conflicts: self.conflict_count(), problem: self.store_problem.clone() }
     }
 
-    fn conflict_count(&self) -> u64 {
+    pub(super) fn conflict_count(&self) -> u64 {
         self.conflicted.values().map(|count| *count as u64).sum()
     }
 
@@ -56,7 +56,7 @@ impl Core {
         Counters { v: V1, network }
     }
 
-    fn store_health(&self) -> StoreHealth {
+    pub(super) fn store_health(&self) -> StoreHealth {
         StoreHealth {
             healthy: self.store_problem.is_none(),
             problem: self.store_problem.clone(),
@@ -192,7 +192,7 @@ impl Core {
         }
     }
 
-    fn member_counts(&self) -> MemberCounts {
+    pub(super) fn member_counts(&self) -> MemberCounts {
         let mut counts = MemberCounts { alive: 1, total: 1, in_step: 1, ..MemberCounts::default() };
         for peer in self.peers() {
             match peer.state {
