@@ -5,19 +5,21 @@
 //!
 //! The bytes of every message are described in `PROTOCOL.md`, and kept readable by golden files.
 
+mod allowance;
 mod anti_entropy;
 mod config;
 mod context;
 mod effect;
 mod engine;
 mod event;
+mod flows;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
 mod health;
 mod index;
 mod ingest;
 pub mod message;
-pub mod overlay;
+
 mod peers;
 mod plumtree;
 mod pull;
@@ -29,9 +31,10 @@ mod serve;
 mod statements;
 mod strangers;
 mod summary;
+pub mod topology;
 mod waiting;
 
-pub use config::Config;
+pub use config::{Config, REPAIR_BYTES_PER_SECOND};
 pub use effect::{Class, Effect, Trouble};
 pub use engine::{Engine, Held};
 pub use event::{Event, RequestId};

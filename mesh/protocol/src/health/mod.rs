@@ -143,7 +143,7 @@ impl Engine {
 
     /// Some random peers that can be asked: first of those that say to have a link with it.
     fn probers(&self, ctx: &mut Context<'_>, node: NodeId) -> Vec<NodeId> {
-        let can = self.peers.sessions().filter(|(_, session)| session.speaks_overlay() && !session.is_congested());
+        let can = self.peers.sessions().filter(|(_, session)| session.speaks_trees() && !session.is_congested());
         let (mut linked, mut others): (Vec<NodeId>, Vec<NodeId>) =
             can.map(|(peer, _)| peer).partition(|&peer| self.reaches(peer, node));
         let mut probers = Vec::new();
@@ -163,7 +163,7 @@ impl Engine {
         let within = ANSWER_WITHIN.max(self.peers.round_trip(node) * ANSWER_ROUND_TRIPS);
         let (number, until) = (self.new_request(), ctx.now + within);
         let session = self.peers.session(node);
-        let can_answer = session.map(|session| session.speaks_overlay());
+        let can_answer = session.map(|session| session.speaks_trees());
         let is_lost = self.health.probes.own.contains_key(&node)
             || self.peers.record(node).is_none_or(|record| !record.is(MemberState::Alive));
         let asked = Asked { by, request, node, is_pinged: session.is_some(), until };
@@ -235,7 +235,7 @@ impl Engine {
         let accused = told.filter(|told| told.state != MemberState::Alive);
         let own = self.config.node;
         let Some(session) = self.peers.session_mut(peer) else { return };
-        if !session.speaks_overlay() {
+        if !session.speaks_trees() {
             if let Some(told) = accused {
                 self.believe(ctx, Rumour::of(peer, told.refuted(), own), None);
             }
@@ -347,18 +347,18 @@ impl Engine {
             was.generation == rumour.generation && !matches!(was.state, MemberState::Dead | MemberState::Left)
         };
         if rumour.state == MemberState::Alive && !was.is_some_and(is_same_life) {
-            self.overlay.is_back(rumour.node);
+            self.topology.is_back(rumour.node);
         }
         self.review_links_soon(ctx.now);
     }
 
     /// Tells a rumour to all peers but those who have it from the same host; to whom it is about in any case.
     fn spread_rumour(&mut self, ctx: &mut Context<'_>, rumour: Rumour, from: Option<NodeId>) {
-        let is_tree = self.overlay.is_tree();
+        let is_tree = self.topology.is_tree();
         for (peer, session) in self.peers.sessions() {
             let is_reached = |from| !is_tree && peer != rumour.node && self.reaches(from, peer);
             let has_it = from.is_some_and(|from| from == peer || is_reached(from));
-            if session.speaks_overlay() && !has_it {
+            if session.speaks_trees() && !has_it {
                 ctx.rumour(peer, rumour);
             }
         }
@@ -457,7 +457,7 @@ impl Engine {
         let hash = self.health_hash();
         if let Some(session) = self.peers.session_mut(peer) {
             session.compare_at = None;
-            if session.speaks_overlay() {
+            if session.speaks_trees() {
                 ctx.send(peer, Class::Control, &Message::Health { hash });
                 self.measure(ctx, peer);
             }

@@ -17,7 +17,7 @@ fn tree_mesh(links: &[(u8, u8)]) -> Mesh {
     Mesh::with(6, links, |config| config.full_mesh = 1)
 }
 
-/// A member of a mesh without links between all, connected with members 1 to 3, which know the messages of an overlay.
+/// A member of a mesh without links between all, connected with members 1 to 3, which know the messages of trees.
 fn host() -> Node {
     let mut config = config(0);
     config.full_mesh = 1;
