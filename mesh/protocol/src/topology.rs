@@ -7,8 +7,8 @@
 //!                        + who dials this host                          about 6 links a host in all
 //!                        + every few seconds one member that is away    so that healed halves find each other
 //! ```
-//! Each host chooses for itself among the members that it takes to be there. What it can't reach it leaves to the others
-//! and takes the next. A link that neither side chose is closed after a while, by the side with the lower id.
+//! Each host chooses for itself among the members that it takes to be there. In place of one whose link was lost it takes the
+//! next at once, and goes on trying the first; what it can't reach it leaves to the others. A link that neither side chose is closed after a while, by the side with the lower id.
 //!
 //! The depth of such a graph grows with the logarithm of its size: a ring with random chords is an expander (Bollobas and
 //! Chung, "The diameter of a cycle plus a random matching", 1988). Rendezvous hashing: Thaler and Ravishankar, 1998.
@@ -111,7 +111,8 @@ impl Topology {
 impl Engine {
     /// Plans to choose links anew.
     pub(crate) fn review_links_soon(&mut self, now: Duration) {
-        self.topology.review_at = self.topology.review_at.or(Some(now + REVIEW_AFTER));
+        let soon = now + REVIEW_AFTER;
+        self.topology.review_at = Some(self.topology.review_at.map_or(soon, |planned| planned.min(soon)));
     }
 
     /// Whether there is room for one more link that this host didn't ask for.
@@ -163,10 +164,12 @@ impl Engine {
         let others: BTreeSet<NodeId> = self.others().collect();
         self.topology.is_tree = others.len() >= self.config.full_mesh;
         let links = if self.topology.is_tree {
-            let there = others.iter().copied().filter(|&node| self.is_usable(node)).collect();
+            let there: BTreeSet<NodeId> = others.iter().copied().filter(|&node| self.is_usable(node)).collect();
+            let sure = there.iter().copied().filter(|&node| !self.is_doubted(node)).collect();
             let asked_for = self.topology.sought.iter().copied().chain(self.health.dialled());
             let asked_for = asked_for.filter(|node| others.contains(node));
-            choose(self.config.node, &there).into_iter().chain(asked_for).collect()
+            let chosen = [there, sure].into_iter().flat_map(|among| choose(self.config.node, &among));
+            chosen.chain(asked_for).collect()
         } else {
             others
         };

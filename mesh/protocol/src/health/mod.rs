@@ -201,6 +201,7 @@ impl Engine {
         if is_last && !is_reached {
             self.suspect(ctx, node);
         }
+        self.review_links_soon(ctx.now);
     }
 
     /// A link with a member is up.
@@ -263,6 +264,13 @@ impl Engine {
     fn slowest_line(&self, node: NodeId) -> Duration {
         let linked = self.peers.sessions().map(|(peer, _)| self.peers.round_trip(peer));
         linked.chain([self.peers.round_trip(node)]).max().unwrap_or_default()
+    }
+
+    /// Whether a member may be gone: its link was lost, and others are being asked, or it is suspect.
+    pub(crate) fn is_doubted(&self, node: NodeId) -> bool {
+        self.peers.session(node).is_none()
+            && (self.health.probes.own.contains_key(&node)
+                || self.peers.record(node).is_some_and(|record| record.is(MemberState::Suspect)))
     }
 
     /// Suspects a member, or confirms that others do.
@@ -330,6 +338,10 @@ impl Engine {
                 return;
             }
             self.health.suspects.insert(node, until);
+            if self.topology.links().contains(&node) {
+                // Another takes its place meanwhile.
+                self.review_links_soon(ctx.now);
+            }
             // Who lost its own link confirms at once.
             if self.health.probes.own.remove(&node).is_some() {
                 self.suspect(ctx, node);
