@@ -37,6 +37,11 @@ impl Context {
         self.settings.output.value == OutputFormat::Table
     }
 
+    /// Whether a terminal can't move its cursor.
+    pub(super) fn is_dumb(&self) -> bool {
+        self.surroundings.variable("TERM") == Some("dumb")
+    }
+
     pub(super) async fn mesh(&self) -> Result<Mesh, ApiError> {
         Mesh::attach_to(&self.settings.socket.value).await
     }

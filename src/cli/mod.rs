@@ -17,6 +17,7 @@ mod dev;
 mod diff;
 mod doctor;
 mod edit;
+mod events;
 mod export;
 mod failure;
 mod folder;
@@ -34,6 +35,7 @@ mod members;
 mod node;
 mod overlay_flags;
 mod paths;
+mod ping;
 mod progress;
 mod put;
 mod resolve;
@@ -100,8 +102,12 @@ enum Command {
     Status(status::Status),
     /// The hosts of the mesh
     Members(members::Members),
-    /// One host of the mesh
+    /// One host of the mesh, and its history
     Node(node::Node),
+    /// Whether a host is there, and how far away
+    Ping(ping::Ping),
+    /// What happened to the mesh and to this host
+    Events(events::Events),
     /// Certificates, and who may issue them
     #[command(subcommand)]
     Keys(keys::Keys),
@@ -192,6 +198,8 @@ async fn carry_out(command: Command, flags: &ClientFlags, context: &Context) -> 
         Command::Ticket(verb) => verb.run(context).await,
         Command::Leave(verb) => verb.run(context).await,
         Command::Node(verb) => verb.run(context).await,
+        Command::Ping(verb) => verb.run(context).await,
+        Command::Events(verb) => verb.run(context).await,
         Command::Keys(verb) => verb.run(context).await,
         Command::Revoke(verb) => verb.run(context).await,
         Command::Status(verb) => verb.run(context).await,

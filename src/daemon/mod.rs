@@ -3,6 +3,7 @@
 pub mod api;
 pub mod checks;
 pub(crate) mod core;
+pub mod event_log;
 pub mod files;
 pub mod founding;
 mod generation;

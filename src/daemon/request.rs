@@ -7,15 +7,18 @@
 //! ```
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use bytes::Bytes;
 use murmurate_client::types::{
     AddFolder, AddIssuer, ApiError, Choice, ConflictPart, Conflicts, Converged, Counters, CreateTicket, Deleted, Diff,
     Documents, Entry, ErrorCode, Event, Explanation, File, FolderAdded, FolderConfirmed, FolderRemoved, FolderStatus,
-    Folders, IssuerAdded, KeyStatus, Keys, Left, Members, Node, NodeRevoked, PathFacts, PutResult, Resolved,
+    Folders, IssuerAdded, KeyStatus, Keys, Left, Members, Node, NodeRevoked, PathFacts, Ping, PutResult, Resolved,
     RevokeNode, Status, TicketCreated, TicketRevoked, Tickets, ValueType, WriteOptions,
 };
 use tokio::sync::{mpsc, oneshot, watch};
+
+use super::event_log::EventLog;
 
 /// Requests that wait for the core. Each waiting one holds a connection of its own, so this needs to be no larger than
 /// a burst that the core works off within a few milliseconds.
@@ -312,6 +315,15 @@ pub enum MembershipRequest {
         /// Where the answer goes.
         reply: Reply<Node>,
     },
+    /// Whether a host is there, and how far away.
+    Ping {
+        /// Its name, or the beginning of its id.
+        node: String,
+        /// How long its answer is waited for.
+        within: Duration,
+        /// Where the answer goes.
+        reply: Reply<Ping>,
+    },
     /// Make a ticket. Answered when it is durable.
     CreateTicket {
         /// Which.
@@ -408,6 +420,7 @@ impl Watcher {
 pub struct CoreHandle {
     requests: mpsc::Sender<Request>,
     converged: watch::Receiver<Converged>,
+    events: watch::Receiver<EventLog>,
 }
 
 /// The core's end.
@@ -417,6 +430,8 @@ pub struct CoreEnd {
     pub requests: mpsc::Receiver<Request>,
     /// Where it says whether the mesh has converged, at each change of that.
     pub converged: watch::Sender<Converged>,
+    /// Where it says what happens.
+    pub events: watch::Sender<EventLog>,
 }
 
 /// Both ends of the door; `converged` is what holds before the core has looked.
@@ -424,7 +439,9 @@ pub struct CoreEnd {
 pub fn door(converged: Converged) -> (CoreHandle, CoreEnd) {
     let (requests, request_receiver) = mpsc::channel(WAITING_REQUESTS);
     let (converged_sender, converged) = watch::channel(converged);
-    (CoreHandle { requests, converged }, CoreEnd { requests: request_receiver, converged: converged_sender })
+    let (events_sender, events) = watch::channel(EventLog::default());
+    let end = CoreEnd { requests: request_receiver, converged: converged_sender, events: events_sender };
+    (CoreHandle { requests, converged, events }, end)
 }
 
 impl CoreHandle {
@@ -447,6 +464,12 @@ impl CoreHandle {
     #[must_use]
     pub fn converged(&self) -> watch::Receiver<Converged> {
         self.converged.clone()
+    }
+
+    /// What happened lately; further events are signalled.
+    #[must_use]
+    pub fn events(&self) -> watch::Receiver<EventLog> {
+        self.events.clone()
     }
 }
 

@@ -127,7 +127,7 @@ impl Daemon {
         let rules = Arc::clone(&config.rules);
         let (checks, check_events) = platform.checks(environment.clone(), Arc::clone(&rules));
         let (core, end) = request::door(Converged::of(Vec::new()));
-        let (requests, converged) = core::split(end);
+        let (requests, converged, events) = core::split(end);
         let name = identity.name().to_owned();
         let parts = Parts {
             identity: own_identity(&identity, config, address),
@@ -152,6 +152,7 @@ impl Daemon {
             runtime_dir: config.runtime_dir.clone(),
             data_dir: config.data_dir.clone(),
             converged,
+            events,
         };
         let (state, done, renewals) = Core::new(parts)?;
         let (shutdown, shutdown_receiver) = watch::channel(false);

@@ -33,4 +33,5 @@ mod restart;
 mod rough;
 mod service;
 mod soak;
+mod view;
 mod zones;

@@ -227,6 +227,13 @@ impl Host {
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{arguments:?}: {error}: {text}"))
     }
 
+    /// Runs a command that must succeed with `-o jsonl`, and gives its lines.
+    #[track_caller]
+    pub(crate) fn json_lines(&self, arguments: &[&str]) -> Vec<Json> {
+        let text = self.does(&[arguments, &["-o", "jsonl"]].concat());
+        text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
+    }
+
     /// Runs a command that must fail.
     #[track_caller]
     pub(crate) fn fails(&self, arguments: &[&str]) -> Failure {

@@ -111,6 +111,16 @@ fn a_clock_that_jumps_by_a_day_changes_neither_order_nor_liveness() {
     let (own, true_time) = (mesh.hosts[1].json(&["members"]), mesh.hosts[0].json(&["members"]));
     let shown = |members: &serde_json::Value| members["members"][2]["since"].as_str().unwrap()[..10].to_owned();
     assert_ne!(shown(&own), shown(&true_time), "the clock didn't jump");
+    let (one, two) = (&mesh.hosts[0], &mesh.hosts[1]);
+    for (host, words) in [(one, "the clock of host-2 differs"), (two, "the clock of host-1 differs")] {
+        eventually(&mesh, &format!("{} says `{words}`", host.name), || match host.does(&["status"]) {
+            status if status.contains(words) => Ok(()),
+            status => Err(status),
+        });
+    }
+    let doctor = one.run(&["doctor"]);
+    let doctor = String::from_utf8_lossy(&doctor.stdout);
+    assert!(doctor.contains("the clock of host-2 differs: it is 86"), "{doctor}");
 }
 
 #[test]

@@ -32,6 +32,12 @@ fn over_a_link_that_carries_one_way_data_takes_the_way_over_a_third_host() {
                 members["members"].as_array().unwrap().iter().find(|member| member["name"] == **other).unwrap();
             if member["through"] == serde_json::json!(["host-3"]) { Ok(()) } else { Err(members.to_string()) }
         });
+        eventually(mesh, &format!("{} says that host-3 reaches {other}", host.name), || {
+            let output = host.run(&["ping", other, "-o", "jsonl"]);
+            let ping: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+            let is_so = ping["outcome"] == "reached" && ping["through"] == "host-3" && output.status.code() == Some(1);
+            if is_so { Ok(()) } else { Err(ping.to_string()) }
+        });
         eventually(mesh, &format!("{} has it in its status", host.name), || match host.does(&["status"]) {
             status if status.contains(&format!("no connection with {other}")) => Ok(()),
             status => Err(status),

@@ -24,6 +24,7 @@ mod scenario;
 mod simulated;
 mod template;
 mod trace;
+mod unseen;
 mod world;
 
 use tracing_subscriber::EnvFilter;

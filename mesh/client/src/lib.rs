@@ -15,12 +15,14 @@
 
 mod connection;
 mod limits;
+mod members;
 mod mesh;
 mod socket;
 mod sse;
 pub mod types;
 mod watch;
 
+pub use members::MemberChanges;
 pub use mesh::Mesh;
 pub use socket::{SYSTEM_SOCKET, SocketChoice, default_socket};
 pub use types::ApiError as Error;

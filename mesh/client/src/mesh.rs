@@ -11,12 +11,14 @@ use serde::de::DeserializeOwned;
 
 use crate::connection::{Answer, Call, Connections, bad_answer};
 use crate::limits::{ANSWER_DEADLINE, WAIT_GRACE};
+use crate::members::MemberChanges;
 use crate::socket::default_socket;
 use crate::types::{
     AddFolder, AddIssuer, ApiError, Conflicts, Converged, Counters, CreateTicket, Deleted, Diff, DiffPoint, Documents,
     Entry, Explanation, Facts, File, FolderAdded, FolderConfirmed, FolderRemoved, FolderStatus, Folders, IssuerAdded,
-    Key, KeyStatus, Keys, Left, LogFilter, LogLines, Members, Node, NodeRevoked, PutResult, PutValue, ResolveConflict,
-    Resolved, RevokeNode, SetLogFilter, Status, TicketCreated, TicketRevoked, Tickets, Version, WriteOptions,
+    Key, KeyStatus, Keys, Left, LogFilter, LogLines, Members, MeshEvent, MeshEvents, Node, NodeRevoked, Ping,
+    PutResult, PutValue, ResolveConflict, Resolved, RevokeNode, SetLogFilter, Status, TicketCreated, TicketRevoked,
+    Tickets, Version, WriteOptions,
 };
 use crate::watch::WatchRequest;
 
@@ -430,7 +432,39 @@ impl Mesh {
     /// The events of the keys whose addresses begin so; see [`WatchRequest`].
     #[must_use]
     pub fn watch(&self, prefix: &str) -> WatchRequest {
-        WatchRequest::new(Arc::clone(&self.connections), prefix)
+        WatchRequest::new(Arc::clone(&self.connections), "/v1/watch", Some(prefix))
+    }
+
+    /// What is kept of what happened to the mesh, and the token with which [`Self::follow_events`] goes on after it.
+    ///
+    /// # Errors
+    /// See [`Mesh`].
+    pub async fn events(&self) -> Result<MeshEvents, ApiError> {
+        self.read("/v1/events", &[]).await
+    }
+
+    /// What happens to the mesh, as it happens; see [`WatchRequest`].
+    #[must_use]
+    pub fn follow_events(&self) -> WatchRequest<MeshEvent> {
+        WatchRequest::new(Arc::clone(&self.connections), "/v1/events/follow", None)
+    }
+
+    /// The members as they are, and every change of their states from then on, over restarts of the daemon too.
+    ///
+    /// # Errors
+    /// See [`Mesh`].
+    pub async fn member_changes(&self) -> Result<MemberChanges, ApiError> {
+        MemberChanges::start(self.clone()).await
+    }
+
+    /// Whether a host is there, and how far away; `node` is its name or the beginning of its id. The answer is waited for
+    /// at most this long, and at most 10 s.
+    ///
+    /// # Errors
+    /// See [`Mesh`]; when there is no such host, or several. That it doesn't answer is no error.
+    pub async fn ping(&self, node: &str, limit: Duration) -> Result<Ping, ApiError> {
+        let timeout_ms = limit.as_millis().to_string();
+        self.read("/v1/ping", &[("node", node), ("timeout_ms", timeout_ms.as_str())]).await
     }
 
     async fn read<T: DeserializeOwned>(&self, path: &str, parameters: &[(&str, &str)]) -> Result<T, ApiError> {

@@ -1,5 +1,6 @@
 //! A watch: events as they come, going on where it was after the connection broke.
 
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -12,34 +13,39 @@ use crate::connection::Connections;
 use crate::limits::{ANSWER_DEADLINE, RECONNECT_FIRST, RECONNECT_LONGEST};
 use crate::mesh::call;
 use crate::sse::Parser;
-use crate::types::{ApiError, ErrorCode, Event, EventKind};
+use crate::types::{ApiError, ErrorCode, Event, StreamEvent};
 
-/// What to watch, and how.
+/// What to watch, and how: keys, or with [`MeshEvent`](crate::types::MeshEvent) what happens to the mesh.
 #[derive(Debug)]
-pub struct WatchRequest {
+pub struct WatchRequest<E = Event> {
     connections: Arc<Connections>,
-    prefix: String,
+    path: &'static str,
+    prefix: Option<String>,
     resume: Option<String>,
     init: bool,
     reconnect: bool,
+    events: PhantomData<fn() -> E>,
 }
 
 impl WatchRequest {
-    pub(crate) fn new(connections: Arc<Connections>, prefix: &str) -> Self {
-        Self { connections, prefix: prefix.to_owned(), resume: None, init: false, reconnect: true }
+    /// Begins with an `init` event for each key that is there now.
+    #[must_use]
+    pub fn init(mut self, init: bool) -> Self {
+        self.init = init;
+        self
+    }
+}
+
+impl<E: StreamEvent> WatchRequest<E> {
+    pub(crate) fn new(connections: Arc<Connections>, path: &'static str, prefix: Option<&str>) -> Self {
+        let (prefix, events) = (prefix.map(str::to_owned), PhantomData);
+        Self { connections, path, prefix, resume: None, init: false, reconnect: true, events }
     }
 
     /// Goes on after the event with this token, instead of beginning now.
     #[must_use]
     pub fn resume(mut self, token: Option<String>) -> Self {
         self.resume = token.filter(|token| !token.is_empty());
-        self
-    }
-
-    /// Begins with an `init` event for each key that is there now.
-    #[must_use]
-    pub fn init(mut self, init: bool) -> Self {
-        self.init = init;
         self
     }
 
@@ -55,7 +61,7 @@ impl WatchRequest {
     ///
     /// # Errors
     /// When the daemon can't be reached or refuses.
-    pub async fn start(self) -> Result<Watch, ApiError> {
+    pub async fn start(self) -> Result<Watch<E>, ApiError> {
         let mut watch = Watch { request: self, body: None, parser: Parser::default(), ended: false };
         watch.connect().await?;
         Ok(watch)
@@ -64,24 +70,24 @@ impl WatchRequest {
 
 /// Events as they come.
 #[derive(Debug)]
-pub struct Watch {
-    request: WatchRequest,
+pub struct Watch<E = Event> {
+    request: WatchRequest<E>,
     body: Option<Incoming>,
     parser: Parser,
     ended: bool,
 }
 
 /// What happened while the next event was waited for.
-enum Step {
+enum Step<E> {
     Frame(Option<Result<Frame<Bytes>, hyper::Error>>),
-    Connected(Result<Option<Event>, ApiError>),
+    Connected(Result<Option<E>, ApiError>),
 }
 
-impl Watch {
+impl<E: StreamEvent> Watch<E> {
     /// The next event. `None` is the end, which comes only without reconnecting and after an error.
     ///
     /// Where events were lost there is a `reset` in their place. Safe to drop while it waits: the next call goes on.
-    pub async fn next(&mut self) -> Option<Result<Event, ApiError>> {
+    pub async fn next(&mut self) -> Option<Result<E, ApiError>> {
         loop {
             if let Some(data) = self.parser.next() {
                 return Some(self.event(&data));
@@ -105,16 +111,15 @@ impl Watch {
         self.request.resume.as_deref()
     }
 
-    fn event(&mut self, data: &[u8]) -> Result<Event, ApiError> {
-        let event: Event = serde_json::from_slice(data).map_err(|error| self.broken(&error.to_string()))?;
-        // A watch that breaks among its first events begins with them anew.
-        if event.kind != EventKind::Init {
-            self.request.resume = Some(event.resume.clone()).filter(|token| !token.is_empty());
+    fn event(&mut self, data: &[u8]) -> Result<E, ApiError> {
+        let event: E = serde_json::from_slice(data).map_err(|error| self.broken(&error.to_string()))?;
+        if event.is_place() {
+            self.request.resume = Some(event.resume().to_owned()).filter(|token| !token.is_empty());
         }
         Ok(event)
     }
 
-    fn take(&mut self, step: Step) -> Result<Option<Event>, ApiError> {
+    fn take(&mut self, step: Step<E>) -> Result<Option<E>, ApiError> {
         let why = match step {
             Step::Connected(result) => {
                 self.ended = result.is_err();
@@ -138,7 +143,7 @@ impl Watch {
 
     /// Connects until it succeeds or the daemon refuses. A watch that had no token yet can't know what it missed, and
     /// gives a reset for it.
-    async fn connect_again(&mut self) -> Result<Option<Event>, ApiError> {
+    async fn connect_again(&mut self) -> Result<Option<E>, ApiError> {
         let mut pause = RECONNECT_FIRST;
         loop {
             match self.connect().await {
@@ -149,14 +154,15 @@ impl Watch {
             pause = pause.saturating_mul(2).min(RECONNECT_LONGEST);
         }
         let blind = self.request.resume.is_none() && !self.request.init;
-        Ok(blind.then(|| Event::reset(String::new())))
+        Ok(blind.then(E::reset))
     }
 
     async fn connect(&mut self) -> Result<(), ApiError> {
-        let init = self.request.init.to_string();
-        let mut parameters = vec![("prefix", self.request.prefix.as_str()), ("init", init.as_str())];
-        parameters.extend(self.request.resume.as_deref().map(|token| ("resume", token)));
-        let call = call(Method::GET, "/v1/watch", &parameters, Bytes::new());
+        let WatchRequest { prefix, resume, init, path, .. } = &self.request;
+        let mut parameters: Vec<(&str, &str)> = prefix.iter().map(|prefix| ("prefix", prefix.as_str())).collect();
+        parameters.extend(init.then_some(("init", "true")));
+        parameters.extend(resume.as_deref().map(|token| ("resume", token)));
+        let call = call(Method::GET, path, &parameters, Bytes::new());
         self.body = Some(self.request.connections.stream(call, ANSWER_DEADLINE).await?);
         Ok(())
     }
@@ -164,7 +170,10 @@ impl Watch {
     fn broken(&self, why: &str) -> ApiError {
         ApiError::new(
             ErrorCode::Interrupted,
-            format!("watch `{}`", self.request.prefix),
+            match &self.request.prefix {
+                Some(prefix) => format!("watch `{prefix}`"),
+                None => "follow the mesh's events".to_owned(),
+            },
             why,
             "watch again, with the token of the last event as `resume`",
         )
@@ -172,7 +181,7 @@ impl Watch {
 }
 
 /// Whether this is over when the daemon is up again.
-fn passes(code: ErrorCode) -> bool {
+pub(crate) fn passes(code: ErrorCode) -> bool {
     matches!(
         code,
         ErrorCode::Unreachable | ErrorCode::Interrupted | ErrorCode::Ending | ErrorCode::Busy | ErrorCode::Timeout

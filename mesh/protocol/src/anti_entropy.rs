@@ -309,6 +309,7 @@ impl Engine {
             candidates = sessions().map(|(peer, _)| peer).collect();
         }
         self.round_at = ctx.within(mean / 2, mean + mean / 2);
+        self.measure_links(ctx);
         for _ in 0..count.min(candidates.len()) {
             let at = usize::try_from(ctx.below(candidates.len() as u64)).unwrap_or(0);
             self.exchange(ctx, candidates.swap_remove(at));

@@ -10,6 +10,7 @@ use murmurate_crdt::id::{DocumentId, NodeId};
 use murmurate_crdt::wire::DecodeError;
 
 use crate::event::RequestId;
+use crate::health::Pinged;
 use crate::message::DocumentRanges;
 use crate::roster::{Statement, StatementError};
 use crate::summary::Hash;
@@ -94,6 +95,13 @@ pub enum Effect {
         peer: NodeId,
         /// For the log on both sides.
         reason: String,
+    },
+    /// The answer to [`crate::Event::Ping`].
+    Pinged {
+        /// Given back.
+        ping: RequestId,
+        /// What came of it.
+        outcome: Pinged,
     },
     /// Something a person may want to know. Nothing else was changed by it.
     Trouble(Trouble),

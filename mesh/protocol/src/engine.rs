@@ -157,6 +157,8 @@ impl Engine {
                 self.heard(ctx, node, (generation, is_live), state_hash);
             }
             Event::Leave => self.leave(ctx),
+            Event::Ping { ping, node, within } => self.ping(ctx, ping, node, within),
+            Event::WallClock { now_ms } => self.health.set_wall(ctx.now, now_ms),
             // Whoever waked may have forgotten the time it was asked to.
             Event::Tick => self.wake_at = None,
         }
@@ -236,9 +238,9 @@ impl Engine {
             Message::Rumours { rumours } => self.receive_rumours(ctx, peer, rumours),
             Message::Health { hash } => self.receive_health(ctx, peer, hash),
             Message::Probe { request, node } => self.receive_probe(ctx, peer, request, node),
-            Message::Probed { request, is_reached } => self.receive_probed(ctx, request, is_reached),
-            Message::Ping { request } => ctx.send(peer, Class::Control, &Message::Pong { request }),
-            Message::Pong { request } => self.receive_pong(ctx, peer, request),
+            Message::Probed { request, is_reached } => self.receive_probed(ctx, peer, request, is_reached),
+            Message::Ping { request } => self.answer_ping(ctx, peer, request),
+            Message::Pong { request, wall_ms } => self.receive_pong(ctx, peer, request, wall_ms),
         }
     }
 
@@ -340,6 +342,11 @@ impl Engine {
         states.map(|(node, state, since)| self.member(node, (state, since), now, &own_hash)).collect()
     }
 
+    /// The states of the other members, in the order of their ids; cheaper than [`Engine::members`].
+    pub fn states(&self, now: Duration) -> impl Iterator<Item = (NodeId, MemberState)> {
+        self.peers.states(now, &self.roster).map(|(node, state, _)| (node, state))
+    }
+
     fn member(
         &self,
         node: NodeId,
@@ -371,6 +378,7 @@ impl Engine {
             lag_changes: summary.filter(|_| !in_step).map_or(0, |summary| self.index.lag_of(summary)),
             generation: record.and_then(Record::told).map_or(0, |told| told.generation),
             is_flapping: record.is_some_and(|record| record.patience(now) > 1),
+            clock: session.and_then(|session| session.clock),
         }
     }
 
@@ -406,6 +414,12 @@ impl Engine {
             unknown_authors: self.strangers.authors().len(),
             unknown_bytes: self.strangers.bytes(),
         }
+    }
+
+    /// How many bytes of changes may wait for what they depend on.
+    #[must_use]
+    pub fn waiting_bytes_limit(&self) -> usize {
+        self.config.waiting_bytes
     }
 
     /// Who belongs to the mesh.

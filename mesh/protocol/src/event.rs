@@ -1,6 +1,7 @@
 //! What the shell tells the engine.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use murmurate_crdt::clock::{Dot, VersionVector};
 use murmurate_crdt::envelope::SignedEnvelope;
@@ -9,7 +10,7 @@ use murmurate_crdt::id::{DocumentId, Generation, NodeId};
 use crate::roster::Statement;
 use crate::summary::Hash;
 
-/// Names one [`crate::Effect::ReadChanges`] until its answer.
+/// Names one [`crate::Effect::ReadChanges`], or one [`Event::Ping`], until its answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(pub u64);
 
@@ -102,6 +103,21 @@ pub enum Event {
         is_live: bool,
         /// Its [`crate::Engine::state_hash`] as it was told last.
         state_hash: Option<Hash>,
+    },
+    /// A person wants to know whether a member is there. The answer is [`crate::Effect::Pinged`].
+    Ping {
+        /// Given back in the answer.
+        ping: RequestId,
+        /// The member.
+        node: NodeId,
+        /// How long its answer is waited for.
+        within: Duration,
+    },
+    /// What this host's wall clock says now. It is compared with others', and nothing else depends on it. Tell it at the
+    /// start, and again now and then: it may be set.
+    WallClock {
+        /// Milliseconds since 1970.
+        now_ms: u64,
     },
     /// This node leaves the mesh on purpose: tell all.
     Leave,

@@ -38,7 +38,10 @@ pub use config::{Config, REPAIR_BYTES_PER_SECOND};
 pub use effect::{Class, Effect, Trouble};
 pub use engine::{Engine, Held};
 pub use event::{Event, RequestId};
-pub use health::{CONFIRMATIONS, HISTORY, SUSPECT_LEAST, SUSPECT_MOST, Transition, suspect_for};
+pub use health::{
+    CONFIRMATIONS, ClockDifference, HISTORY, MEASURE_AGAIN, PINGS, Pinged, SUSPECT_LEAST, SUSPECT_MOST, Transition,
+    suspect_for,
+};
 pub use message::DocumentRanges;
 pub use peers::{Member, MemberState, UNSEEN_FOR};
 pub use roster::{Fact, Own, Roots, Roster, SignedBy, Signer, Statement};

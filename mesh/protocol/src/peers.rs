@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use murmurate_crdt::id::NodeId;
 
-use crate::health::{Record, RoundTrip};
+use crate::health::{ClockDifference, Record, RoundTrip};
 use crate::message::{DocumentRanges, ItemId, TREES_VERSION};
 use crate::revocation::Vouching;
 use crate::roster::Roster;
@@ -61,6 +61,8 @@ pub struct Member {
     pub generation: u64,
     /// Whether it was suspected more often than usual lately. It is suspected longer before it is taken for dead.
     pub is_flapping: bool,
+    /// How its wall clock differs from this host's, as it was measured last over the link that there is.
+    pub clock: Option<ClockDifference>,
 }
 
 /// A peer's question for changes.
@@ -109,10 +111,14 @@ pub(crate) struct Session {
     pub(crate) spare_since: Option<Duration>,
     /// When to compare with it what is believed of members' health.
     pub(crate) compare_at: Option<Duration>,
-    /// The last ping that measures the line, and when it was sent.
-    pub(crate) pinged: Option<(u64, Duration)>,
+    /// The ping that measures the line, until it is answered: its number, and when it was sent.
+    pub(crate) measuring: Option<(u64, Duration)>,
+    /// When the line was measured last.
+    pub(crate) measured_at: Option<Duration>,
     /// When it was told all that is believed.
     pub(crate) table_told_at: Option<Duration>,
+    /// How its clock differs.
+    pub(crate) clock: Option<ClockDifference>,
 }
 
 impl Session {
@@ -236,12 +242,12 @@ impl Peers {
     }
 
     /// A ping was answered: if it was the one that measures the line, its time is known.
-    pub(crate) fn pinged_back(&mut self, node: NodeId, number: u64, now: Duration) {
-        let Some(peer) = self.peers.get_mut(&node) else { return };
-        let Some(session) = peer.session.as_mut() else { return };
-        if let Some((_, at)) = session.pinged.take_if(|(request, _)| *request == number) {
-            peer.round_trip.took(now.saturating_sub(at));
-        }
+    pub(crate) fn measured(&mut self, node: NodeId, number: u64, now: Duration) -> Option<Duration> {
+        let peer = self.peers.get_mut(&node)?;
+        let (_, at) = peer.session.as_mut()?.measuring.take_if(|(request, _)| *request == number)?;
+        let time = now.saturating_sub(at);
+        peer.round_trip.took(time);
+        Some(time)
     }
 
     /// The hash of a member's state came, or isn't known any more.

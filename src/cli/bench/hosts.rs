@@ -89,6 +89,11 @@ impl Hosts {
         std::iter::once(&self.own).chain(&self.others)
     }
 
+    /// How many can be looked at from here.
+    pub(super) fn len(&self) -> usize {
+        1 + self.others.len()
+    }
+
     pub(super) fn seen(&self) -> Seen {
         let others = self.others.iter().map(|host| host.name.clone()).collect();
         Seen { own: self.own.name.clone(), others, members: self.members }

@@ -5,14 +5,26 @@ use std::path::{Path, PathBuf};
 use murmurate_client::types::{ApiError, ErrorCode};
 use tempfile::TempDir;
 
+use super::super::context::note;
 use super::super::dev::daemons::Daemons;
 use super::super::dev::host::{self, Host as LocalHost};
 use super::super::dev::{Ends, ready};
 use super::super::failure::{self, Stop};
 use super::hosts::{Host, Hosts};
+use super::load::Load;
 use super::namespace::Namespace;
 use super::report::{Report, Row};
-use super::{Bench, Name, catch_up, heal};
+use super::seen::wall_ms;
+use super::{Bench, Name, catch_up, describe, heal, kill, loss, start};
+
+/// When a mesh was started, in milliseconds since 1970.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Started {
+    pub(super) begun_ms: u64,
+    /// When the last of its processes was begun.
+    pub(super) spawned_ms: u64,
+    pub(super) busy_cores: f64,
+}
 
 /// An own mesh. Its daemons end and its directory goes when this is dropped.
 pub(super) struct LocalMesh {
@@ -33,11 +45,20 @@ impl LocalMesh {
     }
 
     /// Starts the first hosts and waits until they are in step.
-    pub(super) async fn start(&mut self, count: usize) -> Result<(), Stop> {
+    pub(super) async fn start(&mut self, count: usize) -> Result<Started, Stop> {
+        let load = Load::begin();
+        let begun_ms = wall_ms();
         for index in 0..count {
             self.start_one(index)?;
         }
-        ready::wait(&self.hosts[..count], &mut self.daemons).await
+        let spawned_ms = wall_ms();
+        self.wait_in_step(count).await?;
+        Ok(Started { begun_ms, spawned_ms, busy_cores: load.busy_cores() })
+    }
+
+    pub(super) async fn wait_in_step(&mut self, count: usize) -> Result<(), Stop> {
+        ready::wait_in_step(&self.hosts[..count], &mut self.daemons).await?;
+        Ok(())
     }
 
     pub(super) fn start_one(&mut self, index: usize) -> Result<(), ApiError> {
@@ -67,22 +88,32 @@ pub(super) async fn measure(bench: &Bench, count: u16) -> Result<Report, Stop> {
 }
 
 async fn measure_all(bench: &Bench, count: u16) -> Result<Report, Stop> {
+    let wants = |name| bench.wants(name, count.into());
+    let begin = |name| wants(name).then(|| note(&format!("measuring: {}", describe(name)))).is_some();
     let mut mesh = LocalMesh::prepare(&bench.scratch, count)?;
-    if bench.wants(Name::Heal) {
+    if wants(Name::Heal) || wants(Name::Loss) {
         mesh.namespace = Namespace::new();
     }
-    mesh.start(count.into()).await?;
+    let started = mesh.start(count.into()).await?;
     let sockets: Vec<_> = (1..count.into()).map(|index| mesh.socket(index)).collect();
     let bed = bench.bed(Hosts::find(&mesh.socket(0), &sockets).await?)?;
-    let mut rows = bench.measure(&bed, |name| name != Name::CatchUp && name != Name::Heal).await?;
-    if bench.wants(Name::Heal) {
-        super::super::context::note(&format!("measuring: {}", super::describe(Name::Heal)));
-        rows.push(heal::measure(&bed, &mesh).await?);
+    let mut rows = Vec::new();
+    if begin(Name::Start) {
+        rows.push(start::measure(&bed, started).await?);
+    }
+    rows.extend(bench.measure(&bed, |name| !name.needs_own_mesh()).await?);
+    if begin(Name::Kill) {
+        rows.extend(kill::measure(&bed, &mut mesh).await?);
+    }
+    if begin(Name::Loss) {
+        rows.extend(loss::measure(&bed, &mesh).await?);
+    }
+    if begin(Name::Heal) {
+        rows.extend(heal::measure(&bed, &mesh).await?);
         bed.scratch.tidy(&bed.hosts).await;
     }
     mesh.daemons.end().await;
-    if bench.wants(Name::CatchUp) {
-        super::super::context::note(&format!("measuring: {}", super::describe(Name::CatchUp)));
+    if begin(Name::CatchUp) {
         rows.extend(catch_up::measure(&bed, &bench.scratch, count).await?);
     }
     Ok(bed.report(rows))

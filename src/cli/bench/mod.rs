@@ -10,9 +10,11 @@ mod file_to_file;
 mod heal;
 mod hosts;
 mod idle;
+mod kill;
 mod latency;
 mod load;
 mod local;
+mod loss;
 mod machine;
 mod memory;
 mod namespace;
@@ -20,6 +22,8 @@ mod process;
 mod puts;
 mod report;
 mod scratch;
+mod seen;
+mod start;
 mod visible;
 mod watching;
 
@@ -39,17 +43,20 @@ use scratch::Scratch;
 
 /// The shortest and the longest time that one measurement may be given.
 const SHORTEST: Duration = Duration::from_secs(1);
-const LONGEST: Duration = Duration::from_secs(120);
+const LONGEST: Duration = Duration::from_mins(15);
 /// Of a put's value, in bytes.
 const VALUE_BYTES: u16 = 64;
 /// The largest value: larger ones measure the disk, not the mesh.
 const LARGEST_VALUE: i64 = 16 << 10;
-/// The most of them: each is a process with some 20 MiB, and each talks to each.
-const MOST_LOCAL_HOSTS: i64 = 20;
+/// The most hosts of its own: each is a process with some 25 MiB.
+const MOST_LOCAL_HOSTS: i64 = 300;
+/// Above this many hosts the daemons have the machine to themselves: only what tells of a large mesh is measured unasked.
+const FEW_HOSTS: usize = 16;
 
 #[derive(Debug, Args)]
 pub(super) struct Bench {
-    /// Start a throwaway mesh of N hosts on this machine, and measure that one; only here all measurements are made
+    /// Start a throwaway mesh of N hosts on this machine, and measure that one; only here all measurements are made.
+    /// Of more than 16 hosts: start, idle, spread and kill, unless others are named
     #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true,
         default_missing_value = "3", value_parser = clap::value_parser!(u16).range(1..=MOST_LOCAL_HOSTS))]
     local: Option<u16>,
@@ -77,10 +84,14 @@ pub(super) struct Bench {
 /// The measurements, in the order in which they are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Name {
+    /// Start of all hosts -> all see all alive (--local)
+    Start,
     /// CPU, memory and traffic of a daemon that has nothing to do
     Idle,
     /// Put -> acknowledged, and put -> visible on all others
     Visible,
+    /// Put -> visible on all others, one put a second
+    Spread,
     /// Put -> event at a watcher on the same host
     Watch,
     /// File saved -> file replaced on the others
@@ -91,7 +102,11 @@ enum Name {
     Memory,
     /// A fresh host with 10,000 keys in step (--local)
     CatchUp,
-    /// In step after a cut (--local, as root)
+    /// kill -9 -> seen dead by all others; started again -> seen alive (--local)
+    Kill,
+    /// Members taken for dead while a fifth of all datagrams is lost (--local, as root; only if it is named)
+    Loss,
+    /// In step after a cut between two halves (--local, as root)
     Heal,
 }
 
@@ -120,7 +135,7 @@ impl Bench {
             hosts.refuse_real_folders().await?;
         }
         let bed = self.bed(hosts)?;
-        let rows = self.measure(&bed, |name| !matches!(name, Name::CatchUp | Name::Heal)).await;
+        let rows = self.measure(&bed, |name| !name.needs_own_mesh()).await;
         Ok(bed.report(rows?))
     }
 
@@ -130,15 +145,17 @@ impl Bench {
         Ok(Bed { hosts, scratch, time: self.seconds, value_bytes: self.value_bytes.into(), machine })
     }
 
-    fn wants(&self, name: Name) -> bool {
-        self.only.is_empty() || self.only.contains(&name)
+    /// Whether this is to be measured in a mesh of so many hosts.
+    fn wants(&self, name: Name, hosts: usize) -> bool {
+        let is_fit = name != Name::Loss && (hosts <= FEW_HOSTS || name.is_of_large_meshes());
+        if self.only.is_empty() { is_fit } else { self.only.contains(&name) }
     }
 
     /// Makes the measurements that are wanted and that this bed is fit for, and tidies up.
     async fn measure(&self, bed: &Bed, fit: impl Fn(Name) -> bool) -> Result<Vec<Row>, Stop> {
         let mut rows = Vec::new();
         let mut result = Ok(());
-        for &name in Name::value_variants().iter().filter(|name| self.wants(**name) && fit(**name)) {
+        for &name in Name::value_variants().iter().filter(|name| self.wants(**name, bed.hosts.len()) && fit(**name)) {
             super::context::note(&format!("measuring: {}", describe(name)));
             result = one(name, bed).await.map(|measured| rows.extend(measured));
             bed.scratch.tidy(&bed.hosts).await;
@@ -155,12 +172,24 @@ async fn one(name: Name, bed: &Bed) -> Result<Vec<Row>, Stop> {
     match name {
         Name::Idle => idle::measure(bed).await,
         Name::Visible => visible::measure(bed).await,
+        Name::Spread => visible::measure_spread(bed).await,
         Name::Watch => watching::measure(bed).await,
         Name::File => file_to_file::measure(bed).await,
         Name::Puts => puts::measure(bed).await,
         Name::Memory => memory::measure(bed).await,
         // These need daemons of their own.
-        Name::CatchUp | Name::Heal => Ok(Vec::new()),
+        Name::Start | Name::CatchUp | Name::Kill | Name::Loss | Name::Heal => Ok(Vec::new()),
+    }
+}
+
+impl Name {
+    /// Whether its daemons are started, stopped or cut off.
+    fn needs_own_mesh(self) -> bool {
+        matches!(self, Self::Start | Self::CatchUp | Self::Kill | Self::Loss | Self::Heal)
+    }
+
+    fn is_of_large_meshes(self) -> bool {
+        matches!(self, Self::Start | Self::Idle | Self::Spread | Self::Kill)
     }
 }
 

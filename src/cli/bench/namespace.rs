@@ -26,16 +26,27 @@ impl Namespace {
         &self.name
     }
 
-    /// Drops, silently, what goes between this UDP port and all others.
-    pub(super) fn cut(&self, port: u16) -> Result<(), String> {
-        let port = port.to_string();
-        // What arrives is dropped, not what is sent: a sender must not be told.
-        let chain = "{ type filter hook input priority 0; }";
-        self.tool("nft", &["add", "chain", "inet", "cut", "arriving", chain])?;
-        for side in ["sport", "dport"] {
-            self.tool("nft", &["add", "rule", "inet", "cut", "arriving", "udp", side, &port, "drop"])?;
+    /// Drops, silently, what goes between UDP ports of the one side and of the other.
+    pub(super) fn cut(&self, one: &[u16], other: &[u16]) -> Result<(), String> {
+        let (one, other) = (set(one), set(other));
+        for (from, to) in [(&one, &other), (&other, &one)] {
+            self.drop_arriving(&["udp", "sport", from, "udp", "dport", to])?;
         }
         Ok(())
+    }
+
+    /// Loses so many of a hundred datagrams, at random.
+    pub(super) fn lose(&self, percent: u8) -> Result<(), String> {
+        let percent = percent.to_string();
+        self.drop_arriving(&["meta", "l4proto", "udp", "numgen", "random", "mod", "100", "<", &percent])
+    }
+
+    /// What arrives is dropped, not what is sent: a sender must not be told.
+    fn drop_arriving(&self, which: &[&str]) -> Result<(), String> {
+        let chain = "{ type filter hook input priority 0; }";
+        self.tool("nft", &["add", "chain", "inet", "cut", "arriving", chain])?;
+        let rule = [&["add", "rule", "inet", "cut", "arriving"], which, &["drop"]].concat();
+        self.tool("nft", &rule)
     }
 
     /// Lets everything through again.
@@ -55,6 +66,12 @@ impl Drop for Namespace {
         // Nothing to be done about it, and the name is never used again.
         let _ = tool("ip", &["netns", "del", &self.name]);
     }
+}
+
+/// Ports, as `nft` names several.
+fn set(ports: &[u16]) -> String {
+    let ports: Vec<_> = ports.iter().map(ToString::to_string).collect();
+    format!("{{ {} }}", ports.join(", "))
 }
 
 fn tool(program: &str, arguments: &[&str]) -> Result<(), String> {

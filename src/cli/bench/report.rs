@@ -61,6 +61,16 @@ impl Aim {
         Self { text: format!("{p50_ms} / {p99_ms} ms"), met }
     }
 
+    /// Times whose median is at most this many milliseconds.
+    pub(super) fn median(latency: &Latency, p50_ms: f64) -> Self {
+        Self { text: format!("p50 <= {p50_ms} ms"), met: latency.p50_ms <= p50_ms }
+    }
+
+    /// Times of which 99 in 100 are at most this many milliseconds.
+    pub(super) fn tail(latency: &Latency, p99_ms: f64) -> Self {
+        Self { text: format!("p99 <= {p99_ms} ms"), met: latency.p99_ms <= p99_ms }
+    }
+
     pub(super) fn at_most(value: f64, limit: f64, unit: &str) -> Self {
         Self { text: format!("<= {limit} {unit}"), met: value <= limit }
     }

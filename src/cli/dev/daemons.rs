@@ -43,6 +43,14 @@ impl Daemons {
         Ok(())
     }
 
+    /// Ends a host's daemon as a power cut would, without a word, and waits until it is gone.
+    pub(in crate::cli) async fn kill(&mut self, host: &Host) -> Result<(), ApiError> {
+        let Some(index) = self.running.iter().position(|daemon| daemon.name == host.name) else { return Ok(()) };
+        let mut daemon = self.running.swap_remove(index);
+        let killed = daemon.process.kill().await;
+        killed.map_err(|error| failure::io(&format!("kill the daemon of {}", host.name), &error))
+    }
+
     pub(in crate::cli) fn pid(&self, name: &str) -> Option<u32> {
         self.running.iter().find(|daemon| daemon.name == name)?.process.id()
     }

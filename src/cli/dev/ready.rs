@@ -14,8 +14,10 @@ use super::FOLDER;
 use super::daemons::Daemons;
 use super::host::Host;
 
-/// How long it may take: a few seconds on an idle machine, more where twenty daemons share two cores.
+/// How long it may take: a few seconds on an idle machine, more where many daemons share two cores.
 const READY_DEADLINE: Duration = Duration::from_secs(60);
+/// And for each host.
+const READY_PER_HOST: Duration = Duration::from_secs(1);
 
 /// How often a daemon that isn't there yet is asked again.
 const ASK_EVERY: Duration = Duration::from_millis(20);
@@ -23,21 +25,28 @@ const ASK_EVERY: Duration = Duration::from_millis(20);
 /// How much of a daemon's log is shown when it isn't ready in time.
 const LOG_LINES: usize = 20;
 
-/// Waits until all are ready.
+/// Waits until all are ready, and keep the folder.
 pub(in crate::cli) async fn wait(hosts: &[Host], daemons: &mut Daemons) -> Result<(), Stop> {
-    let deadline = Instant::now() + READY_DEADLINE;
+    let meshes = wait_in_step(hosts, daemons).await?;
+    for (host, mesh) in hosts.iter().zip(&meshes) {
+        explained(host, keep_folder(host, mesh).await)?;
+    }
+    wait_in_step(hosts, daemons).await?;
+    Ok(())
+}
+
+/// Waits until all see all and are in step; gives the way to each.
+pub(in crate::cli) async fn wait_in_step(hosts: &[Host], daemons: &mut Daemons) -> Result<Vec<Mesh>, Stop> {
+    let limit = READY_DEADLINE + READY_PER_HOST * u32::try_from(hosts.len()).unwrap_or(u32::MAX);
+    let deadline = Instant::now() + limit;
     let mut meshes = Vec::new();
     for host in hosts {
         meshes.push(explained(host, until(deadline, daemons, || Mesh::attach_to(host.socket())).await)?);
     }
     for (host, mesh) in hosts.iter().zip(&meshes) {
         explained(host, until(deadline, daemons, || all_in_step(mesh, hosts.len())).await)?;
-        explained(host, keep_folder(host, mesh).await)?;
     }
-    for (host, mesh) in hosts.iter().zip(&meshes) {
-        explained(host, until(deadline, daemons, || all_in_step(mesh, hosts.len())).await)?;
-    }
-    Ok(())
+    Ok(meshes)
 }
 
 /// Tries again until it succeeds, a daemon ends, or the time is over; then the last error is the reason.
@@ -81,8 +90,7 @@ async fn keep_folder(host: &Host, mesh: &Mesh) -> Result<(), ApiError> {
 }
 
 fn not_ready(why: String) -> ApiError {
-    let what = format!("bring the mesh up within {} s", READY_DEADLINE.as_secs());
-    ApiError::new(ErrorCode::NotConverged, what, why, "look at the end of its log above")
+    ApiError::new(ErrorCode::NotConverged, "bring the mesh up in time", why, "look at the end of its log above")
 }
 
 /// Names the host, and shows the end of its log.

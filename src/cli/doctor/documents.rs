@@ -1,4 +1,4 @@
-//! Documents that take no changes any more, or have grown too much.
+//! Documents that take no changes any more.
 
 use murmurate_client::types::{ErrorCode, Problem, Status};
 
@@ -15,15 +15,10 @@ pub(super) fn check(findings: &Findings) -> Check {
 }
 
 fn judge(status: &Status) -> Check {
-    let of = |code| status.problems.iter().filter(move |problem| problem.code == code);
-    let told = |problem: &Problem| format!("{}: {}", problem.what, problem.why);
-    if let Some(first) = of(ErrorCode::Frozen).next() {
-        let all: Vec<_> = of(ErrorCode::Frozen).map(told).collect();
+    let frozen: Vec<&Problem> = status.problems.iter().filter(|problem| problem.code == ErrorCode::Frozen).collect();
+    if let [first, ..] = frozen[..] {
+        let all: Vec<_> = frozen.iter().map(|problem| format!("{}: {}", problem.what, problem.why)).collect();
         return Check::bad(NAME, all.join("; "), &first.try_);
-    }
-    if let Some(first) = of(ErrorCode::Limit).next() {
-        let all: Vec<_> = of(ErrorCode::Limit).map(told).collect();
-        return Check::warn(NAME, all.join("; "), &first.try_);
     }
     Check::ok(NAME, format!("{}, none is frozen", status.store.documents))
 }

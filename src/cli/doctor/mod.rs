@@ -10,6 +10,7 @@ mod certificate;
 mod check;
 mod checks;
 mod clock;
+mod clocks;
 mod conflicts;
 mod daemon;
 mod disk;
@@ -21,8 +22,12 @@ mod held;
 mod inotify;
 mod issuers;
 mod keys;
+mod lag;
+mod limits;
+mod links;
 mod mtu;
 mod peers;
+mod problems;
 mod recovery;
 mod refused;
 mod settings;
@@ -32,6 +37,7 @@ pub(super) mod testing;
 #[cfg(test)]
 mod tests;
 mod udp;
+mod versions;
 
 use clap::Args;
 use murmurate_client::types::{ApiError, ErrorCode, V1};
@@ -76,6 +82,11 @@ pub(super) fn look(findings: &Findings) -> Checks {
         udp::check,
         mtu::check,
         peers::check,
+        lag::check,
+        links::check,
+        versions::check,
+        clocks::check,
+        limits::check,
         refused::check,
         store::check,
         disk::check,

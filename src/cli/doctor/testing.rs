@@ -80,6 +80,16 @@ pub(in crate::cli) fn ill() -> Findings {
             "two changes with the same version",
             "end the copy",
         ),
+        problem(
+            ErrorCode::Lagging,
+            "db isn't in step",
+            "for 40 s it has lacked changes, now 7 of them",
+            "`murmurate status` on db",
+        ),
+        problem(ErrorCode::NoLink, "no connection with web-2", "it is connected with db", "let UDP through"),
+        problem(ErrorCode::Versions, "hosts run different versions", "0.1.0 here, 0.2.0 on db", "update all hosts"),
+        problem(ErrorCode::Clock, "the clock of db differs", "it is 7.2 s ahead of this host's", "set it"),
+        problem(ErrorCode::Limit, "a limit is near: open watches", "there are 250 of at most 256", "do with fewer"),
         problem(ErrorCode::Denied, "a connection with 10.0.0.9:7117 was refused", "another mesh", "check that host"),
     ];
     findings
@@ -126,6 +136,8 @@ fn member(name: &str, is_self: bool, state: MemberState) -> Member {
         zone: None,
         roles: Vec::new(),
         heard_alive: None,
+        flapping: false,
+        clock_ahead_ms: Some(3),
         is_self,
         behind_since: None,
         through: Vec::new(),

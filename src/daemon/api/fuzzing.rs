@@ -1,6 +1,7 @@
 //! Any request to the router, over a core that is about to end: an answer in JSON, with a code that clients know.
 
 use axum::body::Body;
+use axum::http::header::CONTENT_TYPE;
 use axum::http::{Request, StatusCode};
 use http_body_util::BodyExt;
 use murmurate_client::types::{Converged, ErrorCode, ErrorReply};
@@ -22,11 +23,14 @@ pub fn request(data: &[u8]) {
     let request = Request::builder().method(method).uri(uri).extension(caller).body(Body::from(body.to_vec()));
     let Ok(request) = request else { return };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
-    let (status, body) = runtime.block_on(answer(request));
-    check(status, &body);
+    let (status, is_stream, body) = runtime.block_on(answer(request));
+    // What comes as events is no document.
+    if !is_stream {
+        check(status, &body);
+    }
 }
 
-async fn answer(request: Request<Body>) -> (StatusCode, Vec<u8>) {
+async fn answer(request: Request<Body>) -> (StatusCode, bool, Vec<u8>) {
     let (core, mut end) = door(Converged::of(Vec::new()));
     let api = Api::new(core, Log::detached("off"));
     // Each request is dropped, which is how one ends that a core can't answer any more.
@@ -35,7 +39,9 @@ async fn answer(request: Request<Body>) -> (StatusCode, Vec<u8>) {
     core.abort();
     let (parts, body) = response.into_parts();
     let body = body.collect().await.expect("a body that is there").to_bytes();
-    (parts.status, body.to_vec())
+    let is_stream =
+        parts.headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
+    (parts.status, is_stream, body.to_vec())
 }
 
 fn check(status: StatusCode, body: &[u8]) {

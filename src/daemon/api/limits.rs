@@ -32,6 +32,9 @@ pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// The longest wait that can be asked for.
 pub(crate) const WAIT_LONGEST: Duration = Duration::from_secs(24 * 3600);
 
+/// The longest that the answer to a ping is waited for: on a line where it takes longer nothing works.
+pub(crate) const PING_LONGEST: Duration = Duration::from_secs(10);
+
 /// How long requests under way may take to end when the daemon ends.
 pub(crate) const ENDING_DEADLINE: Duration = Duration::from_secs(2);
 

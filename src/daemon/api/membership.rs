@@ -1,22 +1,26 @@
 //! Who belongs to the mesh: hosts, tickets, keys.
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::extract::State;
 use axum::routing::{delete, get, post};
 use murmurate_client::types::{
-    AddIssuer, ApiError, CreateTicket, IssuerAdded, KeyStatus, Left, Node, NodeRevoked, RevokeNode, TicketCreated,
-    TicketRevoked, Tickets,
+    AddIssuer, ApiError, CreateTicket, IssuerAdded, KeyStatus, Left, Node, NodeRevoked, Ping, RevokeNode,
+    TicketCreated, TicketRevoked, Tickets,
 };
 use serde::Deserialize;
 
 use super::Api;
 use super::answer::{Answer, Document, Parameters, Result};
+use super::limits::PING_LONGEST;
 use crate::daemon::request::{MembershipRequest, Reply, Request};
 
 /// The operations.
 pub(super) fn routes() -> Router<Api> {
     Router::new()
         .route("/v1/node", get(node))
+        .route("/v1/ping", get(ping))
         .route("/v1/tickets", get(tickets).post(create_ticket))
         .route("/v1/ticket", delete(revoke_ticket))
         .route("/v1/key-status", get(key_status))
@@ -42,6 +46,18 @@ struct NodeName {
 
 async fn node(State(api): State<Api>, Parameters(NodeName { node }): Parameters<NodeName>) -> Result<Node> {
     Ok(api.ask(|reply| MembershipRequest::Node { node, reply }).await?)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PingNode {
+    node: String,
+    timeout_ms: Option<u64>,
+}
+
+async fn ping(State(api): State<Api>, Parameters(PingNode { node, timeout_ms }): Parameters<PingNode>) -> Result<Ping> {
+    let within = timeout_ms.map_or(PING_LONGEST, Duration::from_millis).min(PING_LONGEST);
+    Ok(api.ask(|reply| MembershipRequest::Ping { node, within, reply }).await?)
 }
 
 async fn create_ticket(State(api): State<Api>, Document(ticket): Document<CreateTicket>) -> Result<TicketCreated> {

@@ -21,7 +21,7 @@ use tokio::time::timeout;
 
 use super::answer::{Answer, Document, Failure, Parameters, Raw, Result};
 use super::diff::diff;
-use super::events::watch;
+use super::events::{events, follow, watch};
 use super::facts::facts;
 use super::limits::{BODY_BYTES, BODY_DEADLINE, LARGE_BODIES_BYTES, SMALL_BODY_BYTES};
 use super::wait::wait;
@@ -52,6 +52,8 @@ pub(super) fn router(api: Api) -> Router {
         .route("/v1/conflicts", get(conflicts))
         .route("/v1/resolve", post(resolve))
         .route("/v1/watch", get(watch))
+        .route("/v1/events", get(events))
+        .route("/v1/events/follow", get(follow))
         .route("/v1/wait", get(wait))
         .route("/v1/facts", get(facts))
         .route("/v1/log", get(log_filter).put(set_log_filter))

@@ -15,6 +15,7 @@ use tokio::time::timeout;
 
 use super::limits;
 use crate::daemon::Log;
+use crate::daemon::event_log::EventLog;
 use crate::daemon::request::{Caller, CoreEnd, CoreFacts, DiskPlace, MembershipRequest, Pulse, Request, Watcher, door};
 
 /// Far beyond what anything here takes; only a hang reaches it.
@@ -23,6 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 struct Served {
     dir: tempfile::TempDir,
     converged: watch::Sender<Converged>,
+    events: watch::Sender<EventLog>,
     stop: Option<oneshot::Sender<()>>,
     serving: JoinHandle<()>,
 }
@@ -31,7 +33,7 @@ impl Served {
     fn start() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let lagging = Lagging { host: "b".into(), state: MemberState::Dead, lag: 3, why: "away".into() };
-        let (core, CoreEnd { mut requests, converged }) = door(Converged::of(vec![lagging]));
+        let (core, CoreEnd { mut requests, converged, events }) = door(Converged::of(vec![lagging]));
         tokio::spawn(async move {
             while let Some(request) = requests.recv().await {
                 answer(request);
@@ -41,7 +43,7 @@ impl Served {
         let socket = super::bind(&dir.path().join("m.sock")).unwrap();
         let serving =
             tokio::spawn(super::serve(socket, core, Log::detached("info"), async move { drop(stopped.await) }));
-        Self { dir, converged, stop: Some(stop), serving }
+        Self { dir, converged, events, stop: Some(stop), serving }
     }
 
     fn socket(&self) -> PathBuf {
@@ -121,6 +123,7 @@ fn answer_membership(request: MembershipRequest) {
     }
     match request {
         MembershipRequest::Node { node, reply } => refused(reply, format!("node {node}")),
+        MembershipRequest::Ping { node, within, reply } => refused(reply, format!("ping {node} {within:?}")),
         MembershipRequest::CreateTicket { ticket, reply } => refused(reply, format!("create {ticket:?}")),
         MembershipRequest::Tickets { reply } => drop(reply.send(Ok(Tickets { v: V1, tickets: Vec::new() }))),
         MembershipRequest::RevokeTicket { id, reply } => refused(reply, format!("revoke ticket {id}")),
@@ -273,11 +276,45 @@ fn watch_three(
     }
 }
 
+fn happened(served: &Served, texts: &[&str]) {
+    for text in texts {
+        served.events.send_modify(|log| log.push(MeshEvent::new(MeshEventKind::Member, Time::from_ms(1), *text)));
+    }
+}
+
+#[tokio::test]
+async fn what_happened_is_read_and_followed_without_a_gap() {
+    let served = Served::start();
+    served.events.send_modify(|log| log.begin(7));
+    happened(&served, &["a", "b"]);
+    let mesh = served.mesh().await;
+    let kept = mesh.events().await.unwrap();
+    assert_eq!(kept.events.iter().map(|event| &*event.text).collect::<Vec<_>>(), ["a", "b"]);
+    happened(&served, &["c"]);
+    let mut stream = mesh.follow_events().resume(Some(kept.resume)).start().await.unwrap();
+    let mut from_now = mesh.follow_events().start().await.unwrap();
+    let mut lost = mesh.follow_events().resume(Some("6-1".to_owned())).start().await.unwrap();
+    happened(&served, &["d"]);
+    let mut read = Vec::new();
+    for stream in [&mut stream, &mut from_now, &mut lost] {
+        let mut texts = Vec::new();
+        while texts.last().is_none_or(|text| text != "d") {
+            let event = timeout(PATIENCE, stream.next()).await.unwrap().unwrap().unwrap();
+            texts.push(if event.kind == MeshEventKind::Reset { "reset".to_owned() } else { event.text });
+        }
+        read.push(texts.concat());
+    }
+    assert_eq!(read, ["cd", "d", "resetabcd"]);
+    assert_eq!(stream.resume_token(), Some("7-4"));
+}
+
 #[tokio::test]
 async fn every_operation_about_membership_goes_through_and_back() {
     let served = Served::start();
     let mesh = served.mesh().await;
     assert_eq!(mesh.node("a b").await.unwrap_err().what, "node a b");
+    assert_eq!(mesh.ping("n", Duration::from_millis(20)).await.unwrap_err().what, "ping n 20ms");
+    assert_eq!(mesh.ping("n", Duration::from_secs(99)).await.unwrap_err().what, "ping n 10s", "no ping waits longer");
     let ticket = CreateTicket { uses: Some(3), ..CreateTicket::default() };
     assert_eq!(mesh.ticket_create(&ticket).await.unwrap_err().what, format!("create {ticket:?}"));
     assert_eq!(mesh.tickets().await.unwrap().tickets, []);
@@ -417,14 +454,14 @@ async fn a_watch_that_had_no_event_yet_says_that_it_may_have_missed_some() {
     drop(served.stop.take());
     timeout(PATIENCE, &mut served.serving).await.unwrap().unwrap();
     assert!(!socket.exists());
-    let (core, CoreEnd { mut requests, converged }) = door(Converged::of(Vec::new()));
+    let (core, CoreEnd { mut requests, converged, events }) = door(Converged::of(Vec::new()));
     let again =
         tokio::spawn(super::serve(super::bind(&socket).unwrap(), core, Log::detached("info"), std::future::pending()));
     tokio::spawn(async move {
         while let Some(request) = requests.recv().await {
             answer(request);
         }
-        drop(converged);
+        drop((converged, events));
     });
     let event = timeout(PATIENCE, watch.next()).await.unwrap().unwrap().unwrap();
     assert_eq!(event.kind, EventKind::Reset);
@@ -537,14 +574,14 @@ async fn a_kept_connection_that_the_daemon_closed_is_no_error() {
     drop(served.stop.take());
     timeout(PATIENCE, &mut served.serving).await.unwrap().unwrap();
     assert_eq!(mesh.members().await.unwrap_err().code, ErrorCode::Unreachable);
-    let (core, CoreEnd { mut requests, converged }) = door(Converged::of(Vec::new()));
+    let (core, CoreEnd { mut requests, converged, events }) = door(Converged::of(Vec::new()));
     let again =
         tokio::spawn(super::serve(super::bind(&socket).unwrap(), core, Log::detached("info"), std::future::pending()));
     tokio::spawn(async move {
         while let Some(request) = requests.recv().await {
             answer(request);
         }
-        drop(converged);
+        drop((converged, events));
     });
     mesh.members().await.unwrap();
     again.abort();
@@ -562,7 +599,8 @@ async fn the_page_that_describes_the_api_names_every_route_and_no_other() {
     let routes = routes.iter().flat_map(|text| text.lines());
     let routes = routes.filter_map(|line| line.trim().strip_prefix(".route(\"")?.split('"').next());
     assert_eq!(described, routes.collect());
-    for (path, methods) in paths.iter().filter(|(path, _)| *path != "/v1/watch") {
+    for (path, methods) in paths.iter().filter(|(path, _)| !["/v1/watch", "/v1/events/follow"].contains(&path.as_str()))
+    {
         for method in methods.as_object().unwrap().keys() {
             let method = method.to_uppercase();
             let head = format!(

@@ -25,6 +25,8 @@ const STORED_INTENTS: usize = 8;
 const BASE_FORMAT: u8 = 1;
 /// Added to what is said of a base's file where overlays follow.
 const WITH_OVERLAYS: u8 = 4;
+/// Added where the time follows at which it was replaced.
+const WITH_TIME: u8 = 8;
 /// Overlays that one file can have on a host: one for each role, and the host's.
 const OVERLAYS: usize = crate::settings::ROLES + 1;
 
@@ -37,6 +39,8 @@ pub(crate) struct Base {
     /// Of the file's bytes; `None` if there was no file.
     pub(crate) hash: Option<ContentHash>,
     pub(crate) executable: bool,
+    /// When a write of this host took its place, by the wall clock; nothing if it is there, or something else did.
+    pub(crate) replaced_ms: Option<u64>,
     /// What was shown at the heads, once it was needed.
     pub(crate) rendered: Option<Effective>,
 }
@@ -50,6 +54,7 @@ impl Base {
             overlays: rendered.overlays(),
             hash: file.map(|file| ContentHash(file.hash)),
             executable: file.is_some_and(|file| file.executable),
+            replaced_ms: None,
             rendered: Some(rendered.clone()),
         }
     }
@@ -81,10 +86,14 @@ impl Base {
     fn encode(&self, encoder: &mut Encoder) {
         encode_heads(&self.heads, encoder);
         let with_overlays = if self.overlays.is_empty() { 0 } else { WITH_OVERLAYS };
+        let with = with_overlays + self.replaced_ms.map_or(0, |_| WITH_TIME);
         match self.hash {
-            Some(hash) => encoder.u8(1 + u8::from(self.executable) + with_overlays).raw(&hash.0),
-            None => encoder.u8(with_overlays),
+            Some(hash) => encoder.u8(1 + u8::from(self.executable) + with).raw(&hash.0),
+            None => encoder.u8(with),
         };
+        if let Some(replaced_ms) = self.replaced_ms {
+            encoder.varint(replaced_ms);
+        }
         if !self.overlays.is_empty() {
             encoder.varint(self.overlays.len() as u64);
         }
@@ -97,14 +106,15 @@ impl Base {
     fn decode(decoder: &mut Decoder<'_>) -> Result<Self, DecodeError> {
         let heads = decode_heads(decoder)?;
         let kind = decoder.u8("file")?;
-        let (file, with_overlays) = (kind % WITH_OVERLAYS, kind >= WITH_OVERLAYS);
+        let (file, with_overlays) = (kind % WITH_OVERLAYS, kind & WITH_OVERLAYS != 0);
         let hash = if file == 0 { None } else { Some(ContentHash(decoder.array("hash")?)) };
+        let replaced_ms = if kind & WITH_TIME == 0 { None } else { Some(decoder.varint("time")?) };
         let count = if with_overlays { decoder.size(OVERLAYS, "overlays")? } else { 0 };
         let overlay = |decoder: &mut Decoder<'_>| {
             Ok((decoder.text(limits::PATH_BYTES, "overlay")?.parse()?, decode_heads(decoder)?))
         };
         let overlays = (0..count).map(|_| overlay(decoder)).collect::<Result<_, DecodeError>>()?;
-        Ok(Self { heads, overlays, hash, executable: file == 2, rendered: None })
+        Ok(Self { heads, overlays, hash, executable: file == 2, replaced_ms, rendered: None })
     }
 }
 
@@ -185,6 +195,18 @@ impl Slot {
         let former = std::mem::replace(&mut self.base, base);
         self.intents.clear();
         self.remember(former);
+    }
+
+    /// Moves on to what a write of this host put in the file's place.
+    pub(crate) fn wrote(&mut self, base: Base, at_ms: u64) {
+        self.base.replaced_ms = Some(at_ms);
+        self.rebase(base);
+    }
+
+    /// The contents that writes of this host replaced around some time, the latest first.
+    pub(crate) fn replaced_around(&self, at_ms: u64, within_ms: u64) -> impl Iterator<Item = &Base> {
+        let is_around = move |base: &&Base| base.replaced_ms.is_some_and(|time| time.abs_diff(at_ms) <= within_ms);
+        self.recent.iter().rev().filter(is_around)
     }
 
     /// Takes note of a former content, or of one that never stood in the folder, but that its editor goes on from.
@@ -404,7 +426,7 @@ mod tests {
     }
 
     #[test]
-    fn bases_remember_the_overlays_in_them_and_without_any_are_stored_as_before() {
+    fn bases_remember_their_overlays_and_when_they_were_replaced_and_without_any_are_stored_as_before() {
         let overlays = ["role=db", "host=web-1"].map(|text| (text.parse().unwrap(), vec![ChangeHash([7; 32])]));
         for hash in [None, base(1).hash, base(2).hash] {
             let with = Base { overlays: overlays.to_vec(), hash, ..base(2) };
@@ -412,6 +434,13 @@ mod tests {
             assert_eq!((read.overlays, read.hash, &read.heads), (with.overlays, hash, &with.heads));
             assert_eq!(read.executable, hash.is_some());
         }
+        let mut slot = Slot { base: Base { overlays: overlays.to_vec(), ..base(1) }, ..Slot::default() };
+        slot.wrote(base(2), 77_000);
+        let read = Slot::decode(&slot.encode()).unwrap();
+        let replaced: Vec<_> =
+            read.replaced_around(75_000, 2_000).map(|base| (base.hash, base.overlays.len())).collect();
+        assert_eq!(replaced, [(base(1).hash, 2)]);
+        assert_eq!(read.replaced_around(79_001, 2_000).count(), 0);
         let (mut former, hash) = (Encoder::new(), base(1).hash.unwrap().0);
         former.u8(BASE_FORMAT).varint(1).raw(&hash).u8(1).raw(&hash).varint(0).varint(0);
         let former = former.finish();

@@ -111,6 +111,10 @@ impl Core {
                 self.network.disconnect(&peer, &reason);
                 None
             }
+            Effect::Pinged { ping, outcome } => {
+                self.pinged(ping, outcome);
+                None
+            }
             Effect::Trouble(trouble) => {
                 tracing::warn!(%trouble, "trouble with a peer");
                 None

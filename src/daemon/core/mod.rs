@@ -15,6 +15,7 @@ mod answer;
 mod checks;
 mod commits;
 mod documents;
+mod events;
 mod folders;
 mod former_bases;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -27,6 +28,7 @@ mod overlays;
 mod puts;
 mod saves;
 mod summaries;
+mod unseen_writes;
 mod view;
 mod watches;
 mod writes;
@@ -54,6 +56,7 @@ use tokio::sync::{mpsc, watch};
 use self::checks::{Checks, Refused};
 use self::commits::{Commits, Item, Outcome, StateEntry, Then};
 use self::documents::Documents;
+use self::events::Events;
 pub(crate) use self::folders::Slot;
 use self::folders::{Base, Folder, Folders};
 use self::gossip::Gossip;
@@ -65,6 +68,7 @@ use self::puts::OpenPuts;
 use self::summaries::Summaries;
 use self::watches::Watches;
 use crate::daemon::checks::{CheckCommand, CheckEvent, Rules};
+use crate::daemon::event_log::EventLog;
 use crate::daemon::files::{FileCommand, FileEvent, Ticket};
 use crate::daemon::generation;
 use crate::daemon::request::{CoreEnd, Request};
@@ -108,6 +112,7 @@ pub(crate) struct Parts {
     pub(crate) runtime_dir: PathBuf,
     pub(crate) data_dir: PathBuf,
     pub(crate) converged: watch::Sender<Converged>,
+    pub(crate) events: watch::Sender<EventLog>,
 }
 
 /// What comes in.
@@ -121,8 +126,8 @@ pub(crate) struct Inputs {
 }
 
 /// The door's halves, as the core takes them.
-pub(crate) fn split(end: CoreEnd) -> (mpsc::Receiver<Request>, watch::Sender<Converged>) {
-    (end.requests, end.converged)
+pub(crate) fn split(end: CoreEnd) -> (mpsc::Receiver<Request>, watch::Sender<Converged>, watch::Sender<EventLog>) {
+    (end.requests, end.converged, end.events)
 }
 
 /// The daemon's state.
@@ -137,6 +142,7 @@ pub(crate) struct Core {
     checks: Checks,
     data_dir: PathBuf,
     converged: watch::Sender<Converged>,
+    events: Events,
     started_ms: u64,
     started: Duration,
     actor: murmurate_crdt::id::ActorId,
@@ -201,7 +207,7 @@ impl Core {
         let mut rng = parts.environment.rng();
         let chosen = actor::choose(&*parts.store, &parts.runtime_dir, &mut rng)?;
         let (commits, done) = Commits::start(&parts.environment, parts.store.clone(), chosen.record);
-        let (membership, renewals) = Membership::new(parts.standing);
+        let (membership, renewals) = Membership::new(parts.standing, &mut rng);
         let mut core = Self {
             started_ms: parts.environment.wall_ms(),
             started: parts.environment.monotonic(),
@@ -242,6 +248,7 @@ impl Core {
             checks: Checks::new(parts.rules, parts.checks),
             data_dir: parts.data_dir,
             converged: parts.converged,
+            events: Events::new(parts.events, parts.generation),
         };
         core.load()?;
         Ok((core, done, renewals))
@@ -317,6 +324,9 @@ impl Core {
 
     /// Tells the engine what is here, and the files which folders there are.
     async fn begin(&mut self) {
+        self.tell_of_start();
+        let now_ms = self.environment.wall_ms();
+        self.tell(Event::WallClock { now_ms }).await;
         let documents: Vec<_> = self.durable.clone().into_iter().collect();
         for (document, vector) in documents {
             self.tell(Event::Loaded { document, generation: Generation::default(), vector }).await;
@@ -362,6 +372,7 @@ impl Core {
             // Here, too: under a load that never pauses nothing else would let the time pass.
             self.take_time().await;
             self.flush().await;
+            self.tell_events().await;
         }
         self.shut_down(done).await
     }

@@ -23,6 +23,8 @@ pub(super) struct Save {
     pub(super) bytes: Bytes,
     pub(super) hash: ContentHash,
     pub(super) executable: bool,
+    /// When it was saved, by the file system's clock.
+    pub(super) changed_ms: u64,
     /// The document that it goes on from, under another name.
     pub(super) renamed_from: Option<RenamedFrom>,
     /// This host's checks take it.
@@ -90,17 +92,18 @@ impl Core {
 
     pub(super) async fn take_file_event(&mut self, event: FileEvent) {
         match event {
-            FileEvent::Saved { folder, path, bytes, hash, executable, kind } => {
+            FileEvent::Saved { folder, path, bytes, hash, executable, changed_ms, kind } => {
                 let Ok(document) = DocumentId::new(&format!("{folder}/{path}")) else { return };
                 let from = if let SaveKind::Renamed { from } = &kind { Some(from.clone()) } else { None };
                 let renamed_from = from.as_ref().and_then(|from| self.renamed_from(&folder, from));
-                let save = Save { document, bytes, hash, executable, renamed_from, is_checked: false, _weight: None };
+                let (is_checked, _weight) = (false, None);
+                let save = Save { document, bytes, hash, executable, changed_ms, renamed_from, is_checked, _weight };
                 self.take_new_save(save, kind).await;
                 if let Some(from) = from {
                     self.take_delete(&folder, &from).await;
                 }
             }
-            FileEvent::Replaced { folder, path, hash } => self.take_replaced(&folder, &path, hash),
+            FileEvent::Replaced { folder, path, hash, at_ms } => self.take_replaced(&folder, &path, hash, at_ms),
             FileEvent::Deleted { folder, path } => self.take_delete(&folder, &path).await,
             FileEvent::Written { ticket, .. } | FileEvent::Removed { ticket } => self.take_written(ticket).await,
             FileEvent::WriteFailed { ticket, why } => self.take_write_failed(ticket, &why),
@@ -186,14 +189,14 @@ impl Core {
     }
 
     /// The daemon ended between the exchange and taking note of it. Whoever edited the file since saw what was written.
-    fn take_replaced(&mut self, folder: &str, path: &str, hash: ContentHash) {
+    fn take_replaced(&mut self, folder: &str, path: &str, hash: ContentHash, at_ms: u64) {
         let Ok(document) = DocumentId::new(&format!("{folder}/{path}")) else { return };
         let Some(slot) = self.folders.slot(&document) else { return };
         let Some(done) = slot.intents.iter().position(|intent| intent.hash == Some(hash)) else { return };
         // Those that came after it may have been carried out, too.
         let later = slot.intents.split_off(done + 1);
         let done = slot.intents.swap_remove(done);
-        slot.rebase(done);
+        slot.wrote(done, at_ms);
         slot.intents = later;
         self.keep_slot(&document);
         self.dirty.insert(document);
@@ -249,12 +252,13 @@ impl Core {
         if let Some(done) = slot.intents.iter().position(&saved) {
             // The daemon ended between the exchange and taking note of it.
             let done = slot.intents.swap_remove(done);
-            slot.rebase(done);
+            slot.wrote(done, save.changed_ms);
             self.keep_slot(&save.document);
             self.dirty.insert(save.document);
             return;
         }
         let base = slot.base.clone();
+        let base = self.ground_of(&save, base);
         self.take_in(save, base, None).await;
     }
 
@@ -270,6 +274,7 @@ impl Core {
         {
             base = found;
         }
+        let base = self.ground_of(&save, base);
         let copy = LateCopy { folder, receipt };
         if let Some(taken) = self.find_taken(&save.document, &base, save.hash)
             && let Some(slot) = self.folders.slot(&save.document)
@@ -363,7 +368,8 @@ impl Core {
             states.extend(self.note_edit(&save.document, is_change));
         }
         let Some(slot) = self.folders.slot(&save.document) else { return };
-        let taken = Base { heads, overlays, hash: Some(save.hash), executable: save.executable, rendered: None };
+        let hash = Some(save.hash);
+        let taken = Base { heads, overlays, hash, executable: save.executable, ..Base::default() };
         if is_late {
             // Its editor may go on writing where it is.
             slot.remember(taken);
@@ -403,6 +409,10 @@ impl Core {
         tracing::warn!(document = %save.document, %why, ?place, "the edit is held");
         let is_late = late.is_some();
         let why = late.map_or(why.clone(), |late| self.keep_late(save, late, &why));
+        // Of checks it was told already.
+        if !matches!(cause, HeldReason::Check | HeldReason::Schema) {
+            self.tell_of_held(&save.document, &why);
+        }
         let since_ms = self.environment.wall_ms();
         let Some(slot) = self.folders.slot(&save.document) else { return };
         if is_late {

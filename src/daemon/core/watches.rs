@@ -18,7 +18,7 @@ use super::view::{Shown, ShownKey};
 use crate::daemon::request::Watcher;
 
 /// Watches at once: each may cost a queue of events.
-const WATCHES: usize = 256;
+pub(super) const WATCHES: usize = 256;
 /// Applied changes that a resumed watch is caught up on; further back it is told to read anew.
 const RESUMED_CHANGES: usize = 10_000;
 /// Documents of which it is kept what their watchers were told last: it saves looking at all keys twice a change.
@@ -42,6 +42,11 @@ pub(super) struct Watches {
 }
 
 impl Watches {
+    /// How many there are.
+    pub(super) fn open(&self) -> usize {
+        self.watches.len()
+    }
+
     fn remember_told(&mut self, document: &DocumentId, shown: Shown) {
         if self.told.len() >= TOLD_DOCUMENTS {
             self.told.clear();

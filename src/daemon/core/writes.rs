@@ -4,6 +4,7 @@ use std::ops::Bound;
 use std::time::Duration;
 
 use bytes::Bytes;
+use murmurate_crdt::conflict::Conflict;
 use murmurate_crdt::id::DocumentId;
 use murmurate_protocol::Event;
 
@@ -51,7 +52,7 @@ impl Core {
                     self.commits.push(Item { snapshots, ..Item::default() });
                 }
             }
-            self.count_conflicts(&document, conflicts.len()).await;
+            self.count_conflicts(&document, &conflicts);
             self.tell_watchers(&document);
             if document.is_overlay() {
                 self.dirty.extend(self.file_with(&document));
@@ -91,10 +92,12 @@ impl Core {
         }
     }
 
-    async fn count_conflicts(&mut self, document: &DocumentId, count: usize) {
+    fn count_conflicts(&mut self, document: &DocumentId, conflicts: &[Conflict]) {
+        let count = conflicts.len();
         let before =
             if count == 0 { self.conflicted.remove(document) } else { self.conflicted.insert(document.clone(), count) };
         if before.unwrap_or(0) != count {
+            self.tell_of_conflicts(document, before.unwrap_or(0), conflicts);
             let value = (count > 0).then(|| (count as u64).to_be_bytes().to_vec());
             let states = vec![(format!("conflicts/{}", document.as_str()), value)];
             self.commits.push(Item { states, ..Item::default() });
@@ -163,11 +166,12 @@ impl Core {
 
     /// The file has its new content.
     pub(super) async fn take_written(&mut self, ticket: Ticket) {
+        let at_ms = self.environment.wall_ms();
         let Some((document, slot)) = self.folders.answered(ticket) else { return };
         let Some(writing) = slot.writing.take() else { return };
         slot.failed = None;
         let has_changed = slot.base.hash != writing.target.hash;
-        slot.rebase(writing.target);
+        slot.wrote(writing.target, at_ms);
         let states = vec![(slot_state(&document), Some(slot.encode()))];
         self.commits.push(Item { states, ..Item::default() });
         if has_changed {

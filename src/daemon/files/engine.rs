@@ -126,6 +126,8 @@ struct Tracked {
     writer: Writer,
     /// The device and inode number of what was written here last for the core.
     placed: Option<(u64, u64)>,
+    /// How often something was moved here for the core without a word of it yet.
+    own_moves: u32,
     state: State,
 }
 
@@ -141,6 +143,8 @@ enum Writer {
     /// A file was moved here. If it is the one that was written for the core, that tells nothing of who has written to it
     /// since: the word of our own move may come late.
     Moved,
+    /// The word of our own move came. By now another file may be there, in the making.
+    Placed,
 }
 
 /// Deletes that count, and those that wait.
@@ -237,6 +241,12 @@ impl Engine {
         let Some(file) = self.track(path, disk_path) else { return false };
         match hint {
             Hint::Done => file.writer = Writer::Done,
+            Hint::Moved if file.own_moves > 0 => {
+                file.own_moves -= 1;
+                if !matches!(file.writer, Writer::Open(_)) {
+                    file.writer = Writer::Placed;
+                }
+            }
             Hint::Moved => file.writer = Writer::Moved,
             Hint::Changed => file.writer = Writer::Open(now),
             Hint::Touched => {}
@@ -310,7 +320,8 @@ impl Engine {
             self.settle(now, path, read);
             return Decision::Known;
         }
-        if file.writer == Writer::Moved && file.placed == Some(read.stamp.inode) {
+        let is_placed = file.writer == Writer::Moved && file.placed == Some(read.stamp.inode);
+        if is_placed || file.writer == Writer::Placed {
             file.writer = Writer::Unknown;
             return self.wait_for_quiet(now, path, read.stamp, since);
         }
@@ -354,6 +365,7 @@ impl Engine {
         file.stamp = None;
         file.joining = false;
         file.writer = Writer::Unknown;
+        file.own_moves += u32::from(placed.is_some());
         file.placed = placed.or(file.placed);
         self.set_state(path, State::Settled { check_again_at: None });
     }
@@ -532,7 +544,7 @@ impl Tracked {
     fn new(disk_path: String, known: Option<KnownFile>) -> Self {
         let state = State::Settled { check_again_at: None };
         let writer = Writer::Unknown;
-        Self { disk_path, known, stamp: None, joining: false, generation: 0, writer, placed: None, state }
+        Self { disk_path, known, stamp: None, joining: false, generation: 0, writer, placed: None, own_moves: 0, state }
     }
 
     fn is_open(&self, now: Duration) -> bool {

@@ -87,17 +87,20 @@ fn a_file_is_read_when_its_writer_is_done() {
     check(&[(10, Sees(5, false)), (309, Nothing), (310, Reads(5, "new", SAVED))]);
 }
 
-/// The word of the daemon's own move may come when somebody is already in the middle of writing to what it put there.
+/// The word of the daemon's own move may come when somebody is already in the middle of writing to what it put there, or to
+/// a file in its place.
 #[test]
 fn what_the_daemon_put_there_is_not_whole_because_it_was_moved() {
-    for (placed, expected) in [((1, 1), Decision::Later), ((2, 2), SAVED)] {
+    for (inode, words, expected) in
+        [(1, 1, Decision::Later), (2, 1, Decision::Later), (1, 2, Decision::Later), (2, 2, SAVED)]
+    {
         let mut engine = Engine::new(BTreeMap::from([("a".to_owned(), file("old"))]));
-        engine.wrote("a", "a", file("ours"), Some(placed));
-        engine.hint(ms(10), "a", "a", Hint::Moved, None);
+        engine.wrote("a", "a", file("ours"), Some((1, inode)));
+        (0..words).for_each(|_| assert!(engine.hint(ms(10), "a", "a", Hint::Moved, None)));
         assert_eq!(engine.due(ms(10), 9), ["a"]);
         let (cut_off, grown, open) = (false, false, false);
         let read = Read { stamp: stamp(5), file: file("half"), stable: true, cut_off, grown, open, old: false };
-        assert_eq!(engine.read(ms(10), "a", read), expected);
+        assert_eq!(engine.read(ms(10), "a", read), expected, "{inode} {words}");
         if expected == SAVED {
             continue;
         }

@@ -31,6 +31,13 @@ pub struct Stamp {
     pub changed_ns: i128,
 }
 
+impl Stamp {
+    /// Its last change, in milliseconds since 1970.
+    pub(crate) fn changed_ms(&self) -> u64 {
+        u64::try_from(self.changed_ns / 1_000_000).unwrap_or(0)
+    }
+}
+
 /// What a name stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {

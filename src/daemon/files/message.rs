@@ -168,6 +168,8 @@ pub enum FileEvent {
         hash: ContentHash,
         /// Whether it may be executed.
         executable: bool,
+        /// When it last changed, or was moved, by the file system's clock.
+        changed_ms: u64,
         /// How it came about.
         kind: SaveKind,
     },
@@ -197,6 +199,8 @@ pub enum FileEvent {
         path: String,
         /// Of the content that was written.
         hash: ContentHash,
+        /// When that was, by the file system's clock.
+        at_ms: u64,
     },
     /// The write is on disk.
     Written {

@@ -74,14 +74,14 @@ impl Folder {
             Decision::Later => return,
             Decision::Busy => return self.skip(path, SkipReason::Busy, self.generation),
             Decision::Known => {}
-            Decision::Saved { joining: true, .. } => self.save(path, bytes.clone(), file, SaveKind::Joining),
-            Decision::Saved { is_new: false, .. } => self.save(path, bytes.clone(), file, SaveKind::Edit),
+            Decision::Saved { joining: true, .. } => self.save(path, bytes.clone(), file, stamp, SaveKind::Joining),
+            Decision::Saved { is_new: false, .. } => self.save(path, bytes.clone(), file, stamp, SaveKind::Edit),
             Decision::Saved { .. } => {
                 let kind = match self.renamed_from(directory, path, file.hash, stamp) {
                     Some(from) if !bytes.is_empty() => self.rename(from),
                     _ => SaveKind::Edit,
                 };
-                self.save(path, bytes.clone(), file, kind);
+                self.save(path, bytes.clone(), file, stamp, kind);
             }
         }
         self.end_skip(path);
@@ -121,9 +121,9 @@ impl Folder {
         content.bytes.is_empty() || (fresh && self.engine.known(path).is_some())
     }
 
-    pub(super) fn save(&mut self, path: &str, bytes: Bytes, file: KnownFile, kind: SaveKind) {
+    pub(super) fn save(&mut self, path: &str, bytes: Bytes, file: KnownFile, stamp: Stamp, kind: SaveKind) {
         let KnownFile { hash, executable } = file;
-        let (folder, path) = (self.name.clone(), path.to_owned());
-        self.events.push(FileEvent::Saved { folder, path, bytes, hash, executable, kind });
+        let (folder, path, changed_ms) = (self.name.clone(), path.to_owned(), stamp.changed_ms());
+        self.events.push(FileEvent::Saved { folder, path, bytes, hash, executable, changed_ms, kind });
     }
 }

@@ -146,7 +146,8 @@ impl Folder {
         if swapped.looked(self.now, look) {
             let path = swapped.path.clone();
             let receipt = Receipt { staged: name.to_owned(), hash: file.hash };
-            self.save(&path, content.bytes.into(), file, SaveKind::Late { replaced, receipt });
+            let stamp = content.after.stamp;
+            self.save(&path, content.bytes.into(), file, stamp, SaveKind::Late { replaced, receipt });
         }
     }
 
@@ -200,7 +201,8 @@ impl Folder {
                 if let Some(new) = new.filter(|new| !in_place && *new != hash) {
                     // What is left here is what came out: the content that was to be written stood in the folder.
                     let (folder, path) = (self.name.clone(), path.clone());
-                    self.events.push(FileEvent::Replaced { folder, path, hash: new });
+                    let at_ms = content.after.stamp.changed_ms();
+                    self.events.push(FileEvent::Replaced { folder, path, hash: new, at_ms });
                 }
                 if in_place || new == Some(hash) {
                     return discard(directory, name);

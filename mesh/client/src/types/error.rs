@@ -194,6 +194,12 @@ error_codes! {
     NotConverged = "E_NOT_CONVERGED", Timeout;
     /// There is no connection with a host that others reach.
     NoLink = "E_NO_LINK", Failed;
+    /// A member lacks changes for longer than it should.
+    Lagging = "E_LAGGING", Failed;
+    /// Hosts run different versions of the program.
+    Versions = "E_VERSIONS", Failed;
+    /// Hosts' wall clocks differ.
+    Clock = "E_CLOCK", Failed;
     /// The daemon isn't there.
     Unreachable = "E_UNREACHABLE", Unreachable;
     /// The daemon is ending.

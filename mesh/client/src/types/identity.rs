@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::{Member, Time, V1};
+use super::{Member, Time, Transition, V1};
 
 /// Everything that this host knows of one host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -10,6 +10,12 @@ pub struct Node {
     /// How it fares.
     #[serde(flatten)]
     pub member: Member,
+    /// Which of its starts is known of: later ones have higher numbers. Absent while none is.
+    #[serde(default)]
+    pub generation: Option<u64>,
+    /// The latest changes of its state since this host's daemon started, the last one last.
+    #[serde(default)]
+    pub history: Vec<Transition>,
     /// Where it says that it is reached.
     pub addresses: Vec<String>,
     /// When it was admitted, by its issuer's clock.

@@ -48,9 +48,29 @@ pub struct Member {
     /// While there is no connection with it: whether its signs of life come over other hosts; absent where none ever came.
     #[serde(default)]
     pub heard_alive: Option<bool>,
+    /// Whether it comes and goes: it was suspect more than three times within the last minute.
+    #[serde(default)]
+    pub flapping: bool,
+    /// By how many milliseconds its wall clock is ahead of this host's, negative for behind; absent while there is no
+    /// link, or its daemon doesn't tell.
+    #[serde(default)]
+    pub clock_ahead_ms: Option<i64>,
     /// Whether it is the host that answers.
     #[serde(rename = "self")]
     pub is_self: bool,
+}
+
+/// A change of a member's state, as this host saw it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transition {
+    /// When, by this host's clock.
+    pub time: Time,
+    /// The state that it was in; absent where it wasn't heard of before, or what was before isn't kept.
+    pub from: Option<MemberState>,
+    /// The state that it was in from then on.
+    pub to: MemberState,
+    /// The host that said so, by name; absent where it follows from the time alone.
+    pub by: Option<String>,
 }
 
 /// How a member fares.

@@ -5,13 +5,16 @@ mod counters;
 mod diffs;
 mod entries;
 mod error;
+mod events;
 mod facts;
 mod folders;
 mod identity;
 mod log;
 mod members;
+mod ping;
 mod requests;
 mod status;
+mod stream;
 mod tickets;
 mod time;
 mod value;
@@ -24,6 +27,7 @@ pub use counters::{Counters, NetworkCounters};
 pub use diffs::{Diff, DiffKind, DiffPoint, DiffSide, KeyDiff};
 pub use entries::{Deleted, Document, Documents, Entry, Explained, Explanation, File, Key, Keys, LeftOut, PutResult};
 pub use error::{ApiError, ErrorCode, ErrorReply, Exit};
+pub use events::{MeshEvent, MeshEventKind, MeshEvents};
 pub use facts::{DiskFacts, Facts, HostFacts, InotifyFacts, PathFacts, SyncFacts, UdpFacts};
 pub use folders::{
     FileState, FileStatus, Folder, FolderAdded, FolderConfirmed, FolderFiles, FolderRemoved, FolderState, FolderStatus,
@@ -33,9 +37,11 @@ pub use identity::{
     AddIssuer, CertificateStatus, Issuer, IssuerAdded, KeyStatus, Left, Node, NodeRevoked, Revocation, RevokeNode,
 };
 pub use log::{LogFilter, LogLines, SetLogFilter};
-pub use members::{Member, MemberState, Members};
+pub use members::{Member, MemberState, Members, Transition};
+pub use ping::{Ping, PingOutcome};
 pub use requests::{AddFolder, Choice, PutValue, ResolveConflict, WriteOptions};
 pub use status::{MemberCounts, Problem, Status, StoreHealth};
+pub use stream::StreamEvent;
 pub use tickets::{CreateTicket, Ticket, TicketCreated, TicketRevoked, TicketState, Tickets};
 pub use time::Time;
 pub use value::{TypedValue, ValueType};

@@ -52,7 +52,7 @@ fn messages() -> Vec<Message> {
         Message::Probe { request: 1, node: node(3) },
         Message::Probed { request: 1, is_reached: false },
         Message::Ping { request: 1 },
-        Message::Pong { request: 1 },
+        Message::Pong { request: 1, wall_ms: 1_700_000_000_000 },
     ]
 }
 

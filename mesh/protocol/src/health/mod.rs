@@ -19,6 +19,7 @@
 //! - A peer of an older protocol version can't refute: who has a link with it does it on its behalf.
 
 mod doubt;
+mod pings;
 mod probes;
 mod record;
 mod round_trip;
@@ -30,12 +31,14 @@ use std::time::Duration;
 use murmurate_crdt::id::NodeId;
 use sha2::{Digest, Sha256};
 
+pub use self::pings::{ClockDifference, MEASURE_AGAIN, PINGS, Pinged};
 pub use self::record::{HISTORY, Transition};
 pub(crate) use self::record::{Record, Told};
 pub(crate) use self::round_trip::RoundTrip;
 pub use self::suspicion::{CONFIRMATIONS, SUSPECT_LEAST, SUSPECT_MOST, suspect_for};
 
 use self::doubt::Doubt;
+use self::pings::Pings;
 use self::probes::{Asked, Probe, Probes};
 use self::suspicion::refutation;
 use crate::context::Context;
@@ -70,6 +73,7 @@ pub(crate) struct Health {
     own: Told,
     doubt: Doubt,
     probes: Probes,
+    pings: Pings,
     /// Members that are suspect, and until when.
     suspects: BTreeMap<NodeId, Duration>,
     /// Members that are to be doubted once this host has rested.
@@ -82,6 +86,7 @@ impl Health {
             own: Told { generation, incarnation: 0, state: MemberState::Alive },
             doubt: Doubt::default(),
             probes: Probes::default(),
+            pings: Pings::default(),
             suspects: BTreeMap::new(),
             postponed: BTreeMap::new(),
         }
@@ -90,6 +95,11 @@ impl Health {
     /// A tick came late by so much.
     pub(crate) fn ticked(&mut self, now: Duration, late: Duration) {
         self.doubt.note(now, late);
+    }
+
+    /// What the wall clock says now.
+    pub(crate) fn set_wall(&mut self, now: Duration, wall_ms: u64) {
+        self.pings.set_wall(now, wall_ms);
     }
 
     pub(crate) fn generation(&self) -> u64 {
@@ -182,15 +192,16 @@ impl Engine {
         ctx.send(asked.by, Class::Control, &Message::Probed { request: asked.request, is_reached });
     }
 
-    pub(crate) fn receive_pong(&mut self, ctx: &mut Context<'_>, peer: NodeId, number: u64) {
-        self.peers.pinged_back(peer, number, ctx.now);
+    pub(crate) fn receive_pong(&mut self, ctx: &mut Context<'_>, peer: NodeId, number: u64, wall_ms: u64) {
+        self.ponged(ctx, peer, number, wall_ms);
         if let Some(asked) = self.health.probes.answered(number, peer) {
             self.answer_probe(ctx, &asked, true);
         }
     }
 
     /// A peer says whether it reaches a member. If none does, the member is suspect.
-    pub(crate) fn receive_probed(&mut self, ctx: &mut Context<'_>, request: u64, is_reached: bool) {
+    pub(crate) fn receive_probed(&mut self, ctx: &mut Context<'_>, peer: NodeId, request: u64, is_reached: bool) {
+        self.pinged_through(ctx, peer, request, is_reached);
         let mut own = self.health.probes.own.iter_mut();
         let Some((&node, probe)) = own.find(|(_, probe)| probe.request == request) else { return };
         probe.waiting = probe.waiting.saturating_sub(1);
@@ -248,15 +259,6 @@ impl Engine {
             ctx.rumour(peer, Rumour::of(peer, told, own));
         }
         self.measure(ctx, peer);
-    }
-
-    /// Measures how long a question and its answer take on a link.
-    fn measure(&mut self, ctx: &mut Context<'_>, peer: NodeId) {
-        let request = self.new_request();
-        if let Some(session) = self.peers.session_mut(peer) {
-            session.pinged = Some((request, ctx.now));
-            ctx.send(peer, Class::Control, &Message::Ping { request });
-        }
     }
 
     /// The round trip of this host's slowest line, the one that it had with `node` included: what is said of that node, and
@@ -411,6 +413,7 @@ impl Engine {
 
     /// Ends questions and suspicions that are due, and compares with peers.
     pub(crate) fn run_health_timers(&mut self, ctx: &mut Context<'_>) {
+        self.end_pings(ctx);
         for asked in self.health.probes.overdue(ctx.now) {
             self.answer_probe(ctx, &asked, false);
         }
@@ -440,7 +443,7 @@ impl Engine {
     /// When the engine has to look at members' health again.
     pub(crate) fn health_wakes(&self) -> Option<Duration> {
         let planned = self.health.suspects.values().chain(self.health.postponed.values()).copied();
-        planned.chain(self.health.probes.wakes()).min()
+        planned.chain(self.health.probes.wakes()).chain(self.health.pings.wakes()).min()
     }
 
     fn suspicion_ends(&self, node: NodeId, now: Duration) -> Option<Duration> {

@@ -25,6 +25,8 @@ const FLAP_DOUBLINGS: usize = 3;
 /// A change of a member's state, as this host saw it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Transition {
+    /// Counts the changes that were seen of this member, from 1.
+    pub number: u64,
     /// When, on this host's own clock.
     pub at: Duration,
     /// To what.
@@ -80,6 +82,8 @@ pub(crate) struct Record {
     suspicion: Option<Suspicion>,
     suspected: VecDeque<Duration>,
     history: VecDeque<Transition>,
+    /// Changes of state that were seen, all together.
+    noted: u64,
 }
 
 impl Record {
@@ -158,7 +162,8 @@ impl Record {
         if self.history.len() == HISTORY {
             self.history.pop_front();
         }
-        self.history.push_back(Transition { at, state, by });
+        self.noted += 1;
+        self.history.push_back(Transition { number: self.noted, at, state, by });
     }
 }
 
@@ -235,5 +240,9 @@ mod tests {
         let seconds: Vec<u64> = record.history().map(|transition| transition.at.as_secs()).collect();
         assert_eq!(seconds, (4..20).map(|change| 2 * change).collect::<Vec<_>>());
         assert_eq!(record.since(), Some(Duration::from_secs(38)));
+        assert_eq!(
+            record.history().map(|transition| transition.number).collect::<Vec<_>>(),
+            (5..=20).collect::<Vec<_>>()
+        );
     }
 }

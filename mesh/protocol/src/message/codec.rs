@@ -121,8 +121,11 @@ pub(super) fn encode(message: &Message, e: &mut Encoder) {
         Message::Ping { request } => {
             e.varint(kind::PING).varint(*request);
         }
-        Message::Pong { request } => {
+        Message::Pong { request, wall_ms } => {
             e.varint(kind::PONG).varint(*request);
+            if *wall_ms > 0 {
+                e.varint(*wall_ms);
+            }
         }
     }
 }
@@ -148,7 +151,7 @@ pub(super) fn decode(d: &mut Decoder<'_>) -> Result<Option<Message>, DecodeError
         kind::PROBE => Message::Probe { request: d.varint("request")?, node: NodeId(d.array("node")?) },
         kind::PROBED => Message::Probed { request: d.varint("request")?, is_reached: boolean(d, "reached")? },
         kind::PING => Message::Ping { request: d.varint("request")? },
-        kind::PONG => Message::Pong { request: d.varint("request")? },
+        kind::PONG => decode_pong(d)?,
         _ => return Ok(None),
     }))
 }
@@ -351,6 +354,13 @@ fn decode_want_statements(d: &mut Decoder<'_>) -> Result<Message, DecodeError> {
     let after = d.array("after")?;
     let nodes = list(d, STATEMENTS_PER_MESSAGE, "nodes", |d| Ok(NodeId(d.array("node")?)))?;
     Ok(Message::WantStatements { after, nodes })
+}
+
+/// The first builds of version 2 told no clock.
+fn decode_pong(d: &mut Decoder<'_>) -> Result<Message, DecodeError> {
+    let request = d.varint("request")?;
+    let wall_ms = if d.is_empty() { 0 } else { d.varint("clock")? };
+    Ok(Message::Pong { request, wall_ms })
 }
 
 fn encode_items(e: &mut Encoder, kind: u64, items: &[ItemId]) {

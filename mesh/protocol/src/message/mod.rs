@@ -215,6 +215,8 @@ pub enum Message {
     Pong {
         /// From the question.
         request: u64,
+        /// What the sender's wall clock said, in milliseconds since 1970; 0 where it isn't told.
+        wall_ms: u64,
     },
 }
 

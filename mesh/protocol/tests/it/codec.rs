@@ -107,7 +107,7 @@ fn messages() -> impl Strategy<Value = Message> {
         (any::<u64>(), nodes()).prop_map(|(request, node)| Message::Probe { request, node }),
         (any::<u64>(), any::<bool>()).prop_map(|(request, is_reached)| Message::Probed { request, is_reached }),
         any::<u64>().prop_map(|request| Message::Ping { request }),
-        any::<u64>().prop_map(|request| Message::Pong { request }),
+        any::<(u64, u64)>().prop_map(|(request, wall_ms)| Message::Pong { request, wall_ms }),
     ]
 }
 

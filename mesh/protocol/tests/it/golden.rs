@@ -76,7 +76,8 @@ fn messages() -> Vec<(&'static str, Message)> {
         ("probe", Message::Probe { request: 9, node: NodeId([0x77; 32]) }),
         ("probed", Message::Probed { request: 9, is_reached: true }),
         ("ping", Message::Ping { request: 300 }),
-        ("pong", Message::Pong { request: 300 }),
+        ("pong", Message::Pong { request: 300, wall_ms: 0 }),
+        ("pong_with_clock", Message::Pong { request: 300, wall_ms: 1_700_000_000_000 }),
     ]
 }
 

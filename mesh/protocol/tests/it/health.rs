@@ -160,8 +160,8 @@ fn who_is_asked_pings_over_its_link_or_dials_and_says_whether_it_was_answered() 
         })
     };
     let ping = pings(&host.handle(20, probe(70, 2))).unwrap();
-    assert_eq!(answers(&host.handle(30, received(2, &Message::Pong { request: ping }))), [(70, true)]);
-    assert!(answers(&host.handle(31, received(2, &Message::Pong { request: ping }))).is_empty());
+    assert_eq!(answers(&host.handle(30, received(2, &Message::Pong { request: ping, wall_ms: 0 }))), [(70, true)]);
+    assert!(answers(&host.handle(31, received(2, &Message::Pong { request: ping, wall_ms: 0 }))).is_empty());
     assert!(pings(&host.handle(40, probe(71, 2))).is_some());
     assert_eq!(answers(&pass(&mut host, 50, 450)), [(71, false)]);
 

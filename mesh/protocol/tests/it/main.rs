@@ -8,6 +8,7 @@ mod common;
 mod golden;
 mod health;
 mod mesh;
+mod pings;
 mod revocation;
 mod roster;
 mod scale;

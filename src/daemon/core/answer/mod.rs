@@ -5,6 +5,7 @@ mod diffs;
 mod edits;
 mod facts;
 mod folders;
+mod mesh;
 mod reads;
 mod states;
 mod status;
@@ -12,6 +13,7 @@ mod status;
 pub(super) use conflicts::Decision;
 pub(super) use edits::{FileWrite, Put};
 pub(super) use folders::FolderReply;
+pub(super) use status::state_of;
 
 use murmurate_client::types::{ApiError, ErrorCode};
 use murmurate_crdt::edit::EditError;

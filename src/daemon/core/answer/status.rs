@@ -66,7 +66,7 @@ impl Core {
         }
     }
 
-    fn problems(&self) -> Vec<Problem> {
+    pub(in crate::daemon::core) fn problems(&self) -> Vec<Problem> {
         let problem = |code, what: String, why: String, try_: &str| Problem { code, what, why, try_: try_.into() };
         let frozen = self.documents.frozen().iter().map(|(document, why)| {
             problem(ErrorCode::Frozen, format!("{document} takes no changes"), why.clone(), repair(why))
@@ -95,7 +95,7 @@ impl Core {
             .chain(self.left_out())
             .chain(self.reload_problems())
             .chain(refused)
-            .chain(self.missing_links())
+            .chain(self.mesh_problems())
             .chain(self.gossip_problems())
             .collect()
     }
@@ -135,23 +135,6 @@ impl Core {
         })
     }
 
-    /// Hosts that others reach and this one doesn't: a link is broken, in one direction or in both.
-    fn missing_links(&self) -> impl Iterator<Item = Problem> {
-        let away = self.peers().into_iter().filter(|peer| peer.state != PeerState::Alive && !peer.through.is_empty());
-        away.map(|peer| {
-            let member = self.member(&peer);
-            Problem {
-                code: ErrorCode::NoLink,
-                what: format!("no connection with {}", member.name),
-                why: format!(
-                    "it is connected with {}, so it is up; data takes the way over there",
-                    member.through.join(", ")
-                ),
-                try_: "let UDP through in both directions between the two hosts, and check their addresses".into(),
-            }
-        })
-    }
-
     pub(in crate::daemon::core) fn node_name(&self, node: NodeId) -> String {
         self.engine.roster().name(node).map_or_else(|| node.to_string(), str::to_owned)
     }
@@ -173,6 +156,8 @@ impl Core {
             zone: Some(self.identity.zone.clone()).filter(|zone| !zone.is_empty()),
             roles: self.overlays.roles(),
             heard_alive: None,
+            flapping: false,
+            clock_ahead_ms: None,
             is_self: true,
         });
         members.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
@@ -180,13 +165,13 @@ impl Core {
     }
 
     /// The other members; who was revoked is none any more.
-    fn peers(&self) -> Vec<Peer> {
+    pub(in crate::daemon::core) fn peers(&self) -> Vec<Peer> {
         let mut peers = self.engine.members(self.environment.monotonic());
         peers.retain(|peer| !self.engine.roster().is_revoked(peer.node));
         peers
     }
 
-    fn member(&self, peer: &Peer) -> Member {
+    pub(super) fn member(&self, peer: &Peer) -> Member {
         Member {
             name: self.node_name(peer.node),
             id: peer.node.to_string(),
@@ -197,10 +182,12 @@ impl Core {
             in_step: peer.in_step,
             behind_since: peer.out_of_step_since.map(|since| self.time(since)),
             through: peer.through.iter().map(|node| self.node_name(*node)).collect(),
-            version: self.engine.roster().version(peer.node).map(str::to_owned),
+            version: self.version_of(peer.node),
             zone: self.gossip.said(peer.node, "zone").map(str::to_owned),
             roles: self.gossip.roles(peer.node),
             heard_alive: self.gossip.is_live(peer.node).filter(|_| !peer.connected),
+            flapping: peer.is_flapping,
+            clock_ahead_ms: peer.clock.map(|clock| clock.ahead_ms),
             is_self: false,
         }
     }
@@ -283,7 +270,7 @@ fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn state_of(state: PeerState) -> MemberState {
+pub(in crate::daemon::core) fn state_of(state: PeerState) -> MemberState {
     match state {
         PeerState::Alive => MemberState::Alive,
         PeerState::Suspect => MemberState::Suspect,

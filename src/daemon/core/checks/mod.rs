@@ -221,6 +221,7 @@ impl Core {
         });
         let event = Event { kind, doc: document.to_string(), value, ..Event::reset(self.position()) };
         self.offer(&event);
+        self.tell_of_check_event(document, kind, why);
     }
 
     fn tell_of_failure(&mut self, document: &DocumentId, failure: &CheckFailure) {

@@ -86,7 +86,7 @@ impl Core {
 
     /// The members that the engine wants links with, where they say that they are; and the hosts that the settings name and
     /// that aren't known to be members.
-    pub(super) fn peers_to_dial(&self) -> Vec<Peer> {
+    pub(super) fn peers_to_dial(&mut self) -> Vec<Peer> {
         let roster = self.engine.roster();
         let others = self.engine.links().iter().filter(|node| !roster.is_revoked(**node) && !roster.has_left(**node));
         let mut peers: Vec<Peer> = others
@@ -97,13 +97,11 @@ impl Core {
             .filter(|peer| !peer.addresses.is_empty())
             .collect();
         let members = roster.members().filter(|node| !roster.has_left(*node));
-        let known: BTreeSet<&String> = members.flat_map(|node| roster.addresses(node)).collect();
-        let own: BTreeSet<String> = roster.addresses(self.identity.node).iter().cloned().collect();
-        let named = self.membership.standing.peers.iter().filter(|address| {
-            let text = address.to_string();
-            !known.contains(&text) && !own.contains(&text)
-        });
-        peers.extend(named.cloned().map(Peer::from));
+        let mut known: BTreeSet<&String> = members.flat_map(|node| roster.addresses(node)).collect();
+        known.extend(roster.addresses(self.identity.node));
+        let now = self.environment.monotonic();
+        let named = self.membership.named.to_dial(now, |address| known.contains(&address.to_string()));
+        peers.extend(named.into_iter().map(Peer::from));
         peers
     }
 }

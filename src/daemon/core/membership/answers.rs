@@ -26,6 +26,7 @@ impl Core {
     pub(in crate::daemon::core) async fn answer_membership(&mut self, request: MembershipRequest) {
         match request {
             MembershipRequest::Node { node, reply } => drop(reply.send(self.node(&node))),
+            MembershipRequest::Ping { node, within, reply } => self.ping(&node, within, reply).await,
             MembershipRequest::CreateTicket { ticket, reply } => self.create_ticket(&ticket, reply),
             MembershipRequest::Tickets { reply } => {
                 let tickets = self.membership.tickets.shown(self.environment.wall_ms());
@@ -147,17 +148,27 @@ impl Core {
     fn node(&self, text: &str) -> Result<Node, ApiError> {
         let node = self.find_node(text, "show a host")?;
         let roster = self.engine.roster();
-        let own = self.members().members.into_iter().find(|member| member.id == node.to_string());
-        let member = own.unwrap_or_else(|| self.absent(node));
+        let generation = match node == self.identity.node {
+            true => self.engine.generation(),
+            false => self.peers().iter().find(|peer| peer.node == node).map_or(0, |peer| peer.generation),
+        };
         Ok(Node {
             v: V1,
-            member,
+            member: self.member_of(node),
+            generation: Some(generation).filter(|generation| *generation > 0),
+            history: self.member_history(node),
             addresses: roster.addresses(node).to_vec(),
             admitted: self.admitted(node),
             certificate_ends: roster.not_after_ms(node).map(Time::from_ms),
             issuer: roster.issuers().any(|(issuer, _)| issuer == node),
             revoked: self.shown_revocation(node),
         })
+    }
+
+    /// How a host fares, whether it is a member or not.
+    pub(super) fn member_of(&self, node: NodeId) -> Member {
+        let own = self.members().members.into_iter().find(|member| member.id == node.to_string());
+        own.unwrap_or_else(|| self.absent(node))
     }
 
     /// When a host was admitted, by its issuer's clock.
@@ -186,12 +197,14 @@ impl Core {
             zone: None,
             roles: Vec::new(),
             heard_alive: None,
+            flapping: false,
+            clock_ahead_ms: None,
             is_self: false,
         }
     }
 
     /// The host with this name, or whose id begins so. Members go before those that are gone.
-    fn find_node(&self, text: &str, what: &str) -> Result<NodeId, ApiError> {
+    pub(super) fn find_node(&self, text: &str, what: &str) -> Result<NodeId, ApiError> {
         let roster = self.engine.roster();
         let is_gone = |node: &NodeId| roster.revocation(*node).is_some() || roster.has_left(*node);
         let by_id = |node: &NodeId| text.len() >= ID_DIGITS && node.to_string().starts_with(text);

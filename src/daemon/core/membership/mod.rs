@@ -14,6 +14,8 @@ mod answers;
 mod desk;
 mod issuing;
 mod leaving;
+mod named;
+mod pings;
 mod renewal;
 mod statements;
 pub(crate) mod tickets;
@@ -27,6 +29,7 @@ use murmurate_crdt::id::NodeId;
 use murmurate_net::identity::{Anchors, Authority, Issuer};
 use murmurate_net::{Identity, Peer, PeerAddress};
 use murmurate_protocol::Statement;
+use rand_core::Rng;
 use tokio::sync::mpsc;
 
 pub(crate) use addresses::Advertise;
@@ -37,6 +40,8 @@ pub(crate) use statements::{MESH_STATE, STATEMENTS, statement_entry, statement_k
 pub(crate) use tickets::Ticket;
 
 use self::leaving::Leaving;
+use self::named::Named;
+use self::pings::Pings;
 use self::renewal::Renewal;
 use self::tickets::Tickets;
 use super::Core;
@@ -67,8 +72,10 @@ pub(crate) struct Membership {
     tickets: Tickets,
     renewal: Renewal,
     leaving: Option<Leaving>,
+    pings: Pings,
     /// When the own addresses are looked at again.
     addresses_at: Duration,
+    named: Named,
     dialled: Vec<Peer>,
     revoked: BTreeSet<NodeId>,
     /// Where tasks put what the network answered.
@@ -77,14 +84,16 @@ pub(crate) struct Membership {
 
 impl Membership {
     /// What a host begins with; the receiver brings what the network answered.
-    pub(crate) fn new(standing: Standing) -> (Self, mpsc::Receiver<Renewed>) {
+    pub(crate) fn new(mut standing: Standing, rng: &mut impl Rng) -> (Self, mpsc::Receiver<Renewed>) {
         // One renewal is under way at a time.
         let (news, receiver) = mpsc::channel(1);
         let membership = Self {
+            named: Named::new(std::mem::take(&mut standing.peers), rng),
             standing,
             tickets: Tickets::default(),
             renewal: Renewal::default(),
             leaving: None,
+            pings: Pings::default(),
             addresses_at: Duration::ZERO,
             dialled: Vec::new(),
             revoked: BTreeSet::new(),
@@ -113,6 +122,7 @@ impl Core {
     /// Carries out what follows from a statement that is new here: it is stored, and whom to dial or refuse may change.
     pub(super) fn stated(&mut self, statement: &Statement) {
         self.commits.push(Item { states: vec![statement_entry(statement)], ..Item::default() });
+        self.tell_of_statement(statement);
         self.membership_changed();
     }
 
@@ -123,14 +133,18 @@ impl Core {
             self.network.set_revoked(revoked.clone());
             self.membership.revoked = revoked;
         }
+        self.dial_peers();
+        self.gossip_members_changed();
+        // Another process of this host, or an older state of it, may have said something else.
+        self.membership.addresses_at = self.membership.addresses_at.min(self.environment.monotonic());
+    }
+
+    fn dial_peers(&mut self) {
         let peers = self.peers_to_dial();
         if peers != self.membership.dialled {
             self.network.set_peers(peers.clone());
             self.membership.dialled = peers;
         }
-        self.gossip_members_changed();
-        // Another process of this host, or an older state of it, may have said something else.
-        self.membership.addresses_at = self.membership.addresses_at.min(self.environment.monotonic());
     }
 
     /// What is due by time. When it is next, [`Core::membership_wakes`] says.
@@ -139,6 +153,9 @@ impl Core {
         if self.membership.addresses_at <= now {
             self.membership.addresses_at = now + addresses::CHECK_INTERVAL;
             self.state_own(false).await;
+        }
+        if self.membership.named.wakes().is_some_and(|at| at <= now) {
+            self.dial_peers();
         }
         self.renew_if_due().await;
         self.leave_if_told();
@@ -149,7 +166,8 @@ impl Core {
         let now = self.environment.monotonic();
         let leaving = self.membership.leaving.as_ref().map(|_| now + leaving::POLL);
         let renewal = self.renewal_wakes();
-        leaving.into_iter().chain([renewal, self.membership.addresses_at]).min().unwrap_or(now)
+        let named = self.membership.named.wakes();
+        leaving.into_iter().chain(named).chain([renewal, self.membership.addresses_at]).min().unwrap_or(now)
     }
 
     /// This host as an issuer, if it was granted to be one.

@@ -361,7 +361,7 @@ impl World {
             }
             Effect::Links { peers } => self.choose_links(number, &peers),
             Effect::Trouble(Trouble::WaitingFull { .. }) => {}
-            effect @ (Effect::Equivocation { .. } | Effect::Trouble(_)) => {
+            effect @ (Effect::Equivocation { .. } | Effect::Pinged { .. } | Effect::Trouble(_)) => {
                 panic!("host {number} at {:?}: {effect:?}", self.now);
             }
         }

@@ -1,3 +1,5 @@
+mod watch;
+
 use clap::Args;
 use murmurate_client::types::{self, Member, MemberState};
 
@@ -8,10 +10,17 @@ use super::time::relative_if_any;
 use super::view::{Style, View};
 
 #[derive(Debug, Args)]
-pub(super) struct Members {}
+pub(super) struct Members {
+    /// Go on: redraw the table as it changes; where the output isn't a terminal, print a line for each change
+    #[arg(long)]
+    watch: bool,
+}
 
 impl Members {
     pub(super) async fn run(self, context: &Context) -> Result<(), Stop> {
+        if self.watch {
+            return watch::watch(context).await;
+        }
         let members = context.mesh().await?.members().await?;
         context.print(render(&members, &context.view()))
     }
@@ -31,7 +40,7 @@ fn cells(member: &Member, view: &View) -> [Cell; 11] {
     let own = if member.is_self { " (self)" } else { "" };
     [
         format!("{}{own}", member.name).into(),
-        Cell::new(member.state.name(), style(member.state)),
+        Cell::new(state(member), style(member.state)),
         relative_if_any(member.since, view.now).into(),
         Cell::new(member.lag.to_string(), if member.lag == 0 { Style::Plain } else { Style::Warn }),
         relative_if_any(member.behind_since, view.now).into(),
@@ -42,6 +51,11 @@ fn cells(member: &Member, view: &View) -> [Cell; 11] {
         member.zone.clone().unwrap_or_default().into(),
         member.roles.join(",").into(),
     ]
+}
+
+/// A member's state, and whether that is of no long standing.
+pub(super) fn state(member: &Member) -> String {
+    if member.flapping { format!("{} (flapping)", member.state) } else { member.state.to_string() }
 }
 
 /// Where a member is reached, or how else it is known of.
@@ -90,10 +104,13 @@ mod tests {
             zone: Some("eu".into()),
             roles: vec!["db".into(), "web".into()],
             heard_alive: None,
+            flapping: false,
+            clock_ahead_ms: None,
             is_self: false,
         };
         let own = Member { is_self: true, ..member("web-1", MemberState::Alive) };
-        let away = Member { in_step: false, version: None, since: None, ..member("db", MemberState::Suspect) };
+        let away =
+            Member { in_step: false, flapping: true, version: None, since: None, ..member("db", MemberState::Suspect) };
         let heard =
             Member { heard_alive: Some(true), zone: None, roles: Vec::new(), ..member("far", MemberState::Suspect) };
         let relayed = Member { through: vec!["db".into(), "web-2".into()], ..away.clone() };
