@@ -470,11 +470,15 @@ impl Engine {
     /// Tells a peer the hash of what is believed here.
     pub(crate) fn compare_health(&mut self, ctx: &mut Context<'_>, peer: NodeId) {
         let hash = self.health_hash();
+        let is_measured = !self.peers.round_trip(peer).is_zero();
         if let Some(session) = self.peers.session_mut(peer) {
             session.compare_at = None;
             if session.speaks_trees() {
                 ctx.send(peer, Class::Control, &Message::Health { hash });
-                self.measure(ctx, peer);
+                if !is_measured {
+                    // The ping at the start was lost.
+                    self.measure(ctx, peer);
+                }
             }
         }
     }
