@@ -162,7 +162,7 @@ impl Engine {
 
     /// Measures the links for which that is due again.
     pub(crate) fn measure_links(&mut self, ctx: &mut Context<'_>) {
-        let sessions = self.peers.sessions().filter(|(_, session)| session.speaks_overlay());
+        let sessions = self.peers.sessions().filter(|(_, session)| session.speaks_trees());
         let due = sessions.filter(|(_, session)| session.measured_at.is_none_or(|at| at + MEASURE_AGAIN <= ctx.now));
         for peer in due.map(|(peer, _)| peer).collect::<Vec<_>>() {
             self.measure(ctx, peer);
