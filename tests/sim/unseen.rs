@@ -8,7 +8,7 @@ use murmurate::daemon::request::{Caller, Request};
 use crate::machine::ROOT;
 use crate::people::rename_over;
 use crate::template::TEMPLATES;
-use crate::world::World;
+use crate::world::{Standing, World};
 
 /// The document of these tests has six keys, that begin with these values.
 const FIRST: [u64; 6] = [100_000_000, 100_000_001, 100_000_002, 100_000_003, 100_000_004, 100_000_005];
@@ -84,7 +84,7 @@ fn a_save_of_what_was_read_before_a_write_takes_nothing_back() {
 }
 
 #[test]
-fn nor_does_it_where_several_writes_came_of_one_key_or_of_several() {
+fn of_several_writes_that_its_editor_had_not_seen_a_save_takes_none_back() {
     for (keys, unseen) in
         [([4, 4, 4], 3), ([4, 4, 4], 2), ([4, 5, 0], 3), ([4, 5, 0], 2), ([4, 5, 4], 3), ([4, 5, 4], 1)]
     {
@@ -104,9 +104,9 @@ fn nor_does_it_where_several_writes_came_of_one_key_or_of_several() {
     }
 }
 
-/// It is swapped out by the next write, at once.
+/// The next write swaps it out, at once.
 #[test]
-fn nor_does_it_where_another_write_takes_its_place() {
+fn nor_does_a_save_that_another_write_takes_the_place_of() {
     let mut world = calm();
     put_and_see(&mut world, 4, 100_000_104);
     let files = world.machines[0].files.clone();
@@ -139,10 +139,10 @@ fn who_puts_the_former_content_back_or_edits_what_was_written_is_heard() {
 
 /// The daemon ends before it could look at what was saved.
 #[test]
-fn nor_does_it_when_the_daemon_was_stopped_in_between() {
+fn nor_does_a_save_that_the_daemon_looks_at_after_its_next_start() {
     let mut world = calm();
     put_and_see(&mut world, 4, 100_000_104);
-    world.stop_at_random(0);
+    world.stop(0, Standing::NoDaemon, 100);
     world.run_for(Duration::from_millis(10));
     save(&world, &with(&FIRST, &[(OWN, EDIT)]));
     world.start(0);

@@ -272,7 +272,8 @@ impl World {
         }
     }
 
-    fn stop(&mut self, machine: usize, standing: Standing, percent: u32) {
+    /// Stops a daemon, or a machine with it, of whose unsynced bytes that share is there afterwards.
+    pub(crate) fn stop(&mut self, machine: usize, standing: Standing, percent: u32) {
         self.note(format_args!("{} stops: {standing:?} {percent}", self.machines[machine].name));
         self.standings[machine] = standing;
         self.machines[machine].went_down();

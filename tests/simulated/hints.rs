@@ -1,4 +1,5 @@
-//! Stands in for inotify: hints about watched directories, of which some come late and some never.
+//! Stands in for inotify: hints about watched directories, of which some come late and some never. Those of one name come in
+//! their order, as they do in the kernel's queue.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -45,7 +46,8 @@ struct State {
     directories: BTreeSet<PathBuf>,
     sender: Option<mpsc::Sender<HintAt>>,
     lost: Arc<AtomicBool>,
-    waiting: Vec<(Duration, HintAt)>,
+    /// When they come, in the order in which they were made.
+    waiting: Vec<(Duration, PathBuf, HintAt)>,
     unkindness: Unkindness,
     now: Duration,
     random: ChaCha20Rng,
@@ -99,27 +101,35 @@ impl Watches {
         if lost < state.unkindness.lost_percent {
             return;
         }
-        let path = path.to_owned();
+        let name = path.to_owned();
         let hint = match deed {
-            Deed::Wrote => HintAt::changed(path),
-            Deed::Finished => HintAt::done(path),
-            Deed::Moved { .. } => HintAt::moved(path),
-            Deed::Removed => HintAt::touched(path),
+            Deed::Wrote => HintAt::changed(name),
+            Deed::Finished => HintAt::done(name),
+            Deed::Moved { .. } => HintAt::moved(name),
+            Deed::Removed => HintAt::touched(name),
         };
         // A late word that a file is whole would be a lie: by then somebody may be writing to it again. What the daemon itself
         // put there it knows.
-        let late = if matches!(deed, Deed::Finished | Deed::Moved { late: false }) { 0 } else { late };
-        let delay = Duration::from_millis(u64::from(late.checked_rem(state.unkindness.delay_ms).unwrap_or(0)));
-        state.waiting.push((state.now + delay, hint));
+        let at_once = matches!(deed, Deed::Finished | Deed::Moved { late: false });
+        let delay_ms = u64::from(late.checked_rem(state.unkindness.delay_ms).unwrap_or(0));
+        let mut at = state.now + if at_once { Duration::ZERO } else { Duration::from_millis(delay_ms) };
+        for (before, _, _) in state.waiting.iter_mut().filter(|(_, other, _)| other == path) {
+            if at_once {
+                *before = (*before).min(at);
+            } else {
+                at = at.max(*before);
+            }
+        }
+        state.waiting.push((at, path.to_owned(), hint));
     }
 
     /// Time goes on: hands over what is due, in the order in which it became so.
     pub(crate) fn advance(&self, now: Duration) {
         let state = &mut *self.state();
         state.now = now;
-        state.waiting.sort_by_key(|(due, _)| *due);
-        let due = state.waiting.partition_point(|(due, _)| *due <= now);
-        for (_, hint) in state.waiting.drain(..due) {
+        state.waiting.sort_by_key(|(due, _, _)| *due);
+        let due = state.waiting.partition_point(|(due, _, _)| *due <= now);
+        for (_, _, hint) in state.waiting.drain(..due) {
             let Some(sender) = &state.sender else { continue };
             if sender.try_send(hint).is_err() {
                 state.lost.store(true, Ordering::Release);
