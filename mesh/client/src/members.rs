@@ -6,7 +6,7 @@ use tokio::time::sleep;
 
 use crate::limits::RECONNECT_LONGEST;
 use crate::mesh::Mesh;
-use crate::types::{ApiError, Member, MemberState, Members, MeshEvent, MeshEventKind, Time};
+use crate::types::{ApiError, Member, MemberState, Members, MeshEvent, MeshEventKind};
 use crate::watch::{Watch, passes};
 
 /// Changes of members' states as they come: first an `init` for each member as it is, then a `member` for each change, and
@@ -83,7 +83,7 @@ impl MemberChanges {
 }
 
 fn init(member: Member, from: Option<MemberState>) -> MeshEvent {
-    let time = member.since.unwrap_or_else(Time::default);
+    let time = member.since.unwrap_or_default();
     let text = format!("{} is {}", member.name, member.state);
     MeshEvent {
         host: Some(member.name),

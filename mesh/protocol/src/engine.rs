@@ -373,6 +373,29 @@ impl Engine {
         self.peers.states(now, &self.roster).map(|(node, state, _)| (node, state))
     }
 
+    /// Whether all members are there that haven't left, and hold exactly what is durable here; cheaper than to look at
+    /// [`Engine::members`].
+    #[must_use]
+    pub fn is_converged(&self, now: Duration) -> bool {
+        let own_hash = OnceCell::new();
+        self.peers.states(now, &self.roster).all(|(node, state, _)| match state {
+            MemberState::Alive => self.is_in_step_with(node, &own_hash),
+            MemberState::Left => true,
+            MemberState::Suspect | MemberState::Dead => false,
+        })
+    }
+
+    /// Whether a member holds exactly what is durable here: by its summary, or where there is no link, by hearsay.
+    fn is_in_step_with(&self, node: NodeId, own_hash: &OnceCell<Hash>) -> bool {
+        match self.peers.session(node) {
+            Some(session) => session.summary.as_ref().is_some_and(|summary| self.index.is_in_step(summary)),
+            None => {
+                let heard = self.peers.heard(node);
+                heard.is_some_and(|heard| heard == *own_hash.get_or_init(|| self.state_hash()))
+            }
+        }
+    }
+
     fn member(
         &self,
         node: NodeId,
@@ -383,13 +406,7 @@ impl Engine {
         let session = self.peers.session(node);
         let record = self.peers.record(node);
         let summary = session.and_then(|session| session.summary.as_ref());
-        let in_step = match session {
-            Some(_) => summary.is_some_and(|summary| self.index.is_in_step(summary)),
-            None => {
-                let heard = self.peers.heard(node);
-                heard.is_some_and(|heard| heard == *own_hash.get_or_init(|| self.state_hash()))
-            }
-        };
+        let in_step = self.is_in_step_with(node, own_hash);
         let out_of_step_since = session.filter(|_| !in_step).map(|session| session.out_of_step_since.unwrap_or(now));
         Member {
             node,

@@ -15,11 +15,15 @@ use tokio::sync::watch;
 
 use super::Core;
 use super::answer::state_of;
+use super::pace::Pace;
 use crate::daemon::event_log::EventLog;
 
 /// How often problems are compared with those that were told, and the wall clock is looked at: soon enough for people, and
 /// too seldom to cost anything. Nothing is woken for it: the engine does so about as often.
 const LOOK_INTERVAL: Duration = Duration::from_secs(5);
+/// How often all members are compared at the most: in a large mesh that starts they would be after each of thousands of
+/// turns.
+pub(super) const LOOK_PACE: Duration = Duration::from_millis(50);
 /// An admission that is older than this is no news: a host that joins hears of all others.
 const NEWS_MS: u64 = 600_000;
 /// Problems that are told: each at most once while it lasts.
@@ -42,6 +46,7 @@ pub(super) struct Events {
     told: BTreeMap<NodeId, Told>,
     held: BTreeSet<DocumentId>,
     problems: BTreeSet<String>,
+    members_pace: Pace,
     look_at: Duration,
 }
 
@@ -49,7 +54,12 @@ impl Events {
     pub(super) fn new(log: watch::Sender<EventLog>, run: u64) -> Self {
         log.send_modify(|log| log.begin(run));
         let (told, held, problems) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
-        Self { log, told, held, problems, look_at: Duration::ZERO }
+        Self { log, told, held, problems, members_pace: Pace::new(LOOK_PACE), look_at: Duration::ZERO }
+    }
+
+    /// When members are to be compared that had to wait.
+    pub(super) fn wakes(&self) -> Option<Duration> {
+        self.members_pace.wakes()
     }
 }
 
@@ -81,9 +91,11 @@ impl Core {
 
     /// Tells what changed in a turn, and lets the engine know what the clock says.
     pub(super) async fn tell_events(&mut self) {
-        self.tell_of_members();
-        self.tell_of_released();
         let now = self.environment.monotonic();
+        if self.events.members_pace.take(now) {
+            self.tell_of_members();
+        }
+        self.tell_of_released();
         if now >= self.events.look_at {
             self.events.look_at = now + LOOK_INTERVAL;
             self.tell_of_problems();

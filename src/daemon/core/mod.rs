@@ -27,6 +27,7 @@ mod link;
 pub(crate) mod membership;
 mod outbox;
 mod overlays;
+mod pace;
 mod puts;
 mod saves;
 mod summaries;
@@ -68,6 +69,7 @@ use self::link::Refusals;
 use self::membership::{Ended, Membership, Renewed, Standing};
 use self::outbox::Outbox;
 use self::overlays::Overlays;
+use self::pace::Pace;
 use self::puts::OpenPuts;
 use self::summaries::Summaries;
 use self::watches::Watches;
@@ -141,6 +143,7 @@ pub(crate) struct Core {
     checks: Checks,
     data_dir: PathBuf,
     converged: watch::Sender<Converged>,
+    lagging_pace: Pace,
     events: Events,
     started_ms: u64,
     started: Duration,
@@ -252,6 +255,7 @@ impl Core {
             checks: Checks::new(parts.rules, parts.checks),
             data_dir: parts.data_dir,
             converged: parts.converged,
+            lagging_pace: Pace::new(events::LOOK_PACE),
             events: Events::new(parts.events, parts.generation),
         };
         core.load()?;
@@ -411,7 +415,8 @@ impl Core {
         let retry = self.retries.values().min().copied();
         let snapshot = self.snapshots_due.values().min().copied();
         let (membership, gossip) = (Some(self.membership_wakes()), self.gossip_wakes());
-        let all = [self.engine_wakes, retry, snapshot, self.checks.wakes(), membership, gossip];
+        let (lagging, members) = (self.lagging_pace.wakes(), self.events.wakes());
+        let all = [self.engine_wakes, retry, snapshot, self.checks.wakes(), membership, gossip, lagging, members];
         let at = all.into_iter().flatten().min();
         at.map_or(IDLE, |at| at.saturating_sub(now))
     }

@@ -226,8 +226,8 @@ impl Core {
             PeerState::Suspect => "it doesn't answer",
             PeerState::Dead => "it is taken to be away",
         };
-        let member = self.member(peer);
-        Some(Lagging { host: member.name, state: member.state, lag: peer.lag_changes, why: why.into() })
+        let (host, state) = (self.node_name(peer.node), state_of(peer.state));
+        Some(Lagging { host, state, lag: peer.lag_changes, why: why.into() })
     }
 
     /// Why this host itself isn't through yet.
@@ -243,8 +243,18 @@ impl Core {
         writing.or_else(|| (!self.dirty.is_empty()).then(|| "documents are being rendered".into()))
     }
 
-    /// Tells those who wait for convergence, where it changed.
-    pub(in crate::daemon::core) fn publish_converged(&self) {
+    /// Tells those who wait for convergence, where it changed: whether it is so after each turn, who lags now and then.
+    pub(in crate::daemon::core) fn publish_converged(&mut self) {
+        let now = self.environment.monotonic();
+        let is_converged = self.own_lag().is_none() && self.engine.is_converged(now);
+        let was_converged = self.converged.borrow().converged;
+        let is_detail_due = !is_converged && self.lagging_pace.take(now);
+        if is_converged {
+            self.lagging_pace.rest();
+        }
+        if is_converged == was_converged && !is_detail_due {
+            return;
+        }
         let converged = self.convergence();
         self.converged.send_if_modified(|present| {
             let differs = *present != converged;

@@ -95,7 +95,7 @@ impl Core {
         let mut known: BTreeSet<&String> = members.flat_map(|node| roster.addresses(node)).collect();
         known.extend(roster.addresses(self.identity.node));
         let now = self.environment.monotonic();
-        let named = self.membership.named.to_dial(now, |address| known.contains(&address.to_string()));
+        let named = self.membership.named.choose(now, |address| known.contains(&address.to_string()));
         peers.extend(named.into_iter().map(Peer::from));
         peers
     }

@@ -21,15 +21,13 @@ pub(super) struct Named {
 impl Named {
     pub(super) fn new(mut addresses: Vec<PeerAddress>, rng: &mut impl Rng) -> Self {
         if addresses.len() > NAMED_AT_ONCE {
-            for last in (1..addresses.len()).rev() {
-                addresses.swap(last, (rng.next_u64() % (last as u64 + 1)) as usize);
-            }
+            addresses.sort_by_cached_key(|_| rng.next_u64());
         }
         Self { addresses, turn: 0, next_at: None }
     }
 
     /// Whom to dial now, of those that aren't known by another way.
-    pub(super) fn to_dial(&mut self, now: Duration, is_known: impl Fn(&PeerAddress) -> bool) -> Vec<PeerAddress> {
+    pub(super) fn choose(&mut self, now: Duration, is_known: impl Fn(&PeerAddress) -> bool) -> Vec<PeerAddress> {
         let unknown: Vec<&PeerAddress> = self.addresses.iter().filter(|address| !is_known(address)).collect();
         if unknown.len() <= NAMED_AT_ONCE {
             self.next_at = None;
@@ -69,9 +67,9 @@ mod tests {
     #[test]
     fn a_few_are_dialled_at_once_as_the_settings_name_them() {
         let mut few = named(NAMED_AT_ONCE, 1);
-        assert_eq!(few.to_dial(Duration::ZERO, |_| false), few.addresses);
+        assert_eq!(few.choose(Duration::ZERO, |_| false), few.addresses);
         assert_eq!(few.wakes(), None);
-        assert_eq!(few.to_dial(Duration::ZERO, |address| address.to_string() == "10.0.0.1:7").len(), NAMED_AT_ONCE - 1);
+        assert_eq!(few.choose(Duration::ZERO, |address| address.to_string() == "10.0.0.1:7").len(), NAMED_AT_ONCE - 1);
     }
 
     #[test]
@@ -81,22 +79,22 @@ mod tests {
         let mut dialled = BTreeSet::new();
         let mut turns = 0;
         while dialled.len() < 100 {
-            let turn = many.to_dial(now, |_| false);
+            let turn = many.choose(now, |_| false);
             assert_eq!(turn.iter().map(ToString::to_string).collect::<BTreeSet<_>>().len(), NAMED_AT_ONCE);
-            assert_eq!(many.to_dial(now, |_| false), turn, "asked again before its time");
+            assert_eq!(many.choose(now, |_| false), turn, "asked again before its time");
             dialled.extend(turn.iter().map(ToString::to_string));
             now = many.wakes().unwrap();
             turns += 1;
         }
         assert!(turns <= 100_usize.div_ceil(NAMED_AT_ONCE), "{turns}");
-        assert_ne!(named(100, 1).to_dial(now, |_| false), named(100, 2).to_dial(now, |_| false));
+        assert_ne!(named(100, 1).choose(now, |_| false), named(100, 2).choose(now, |_| false));
     }
 
     #[test]
     fn who_is_known_by_another_way_makes_room_for_the_others() {
         let mut many = named(20, 3);
         let known: BTreeSet<String> = many.addresses[..12].iter().map(ToString::to_string).collect();
-        let left = many.to_dial(Duration::ZERO, |address| known.contains(&address.to_string()));
+        let left = many.choose(Duration::ZERO, |address| known.contains(&address.to_string()));
         assert_eq!(left, many.addresses[12..]);
         assert_eq!(many.wakes(), None);
     }
