@@ -15,6 +15,8 @@ use crate::message::{
 
 /// Signed envelopes' or statements' bytes.
 type Items = Vec<Arc<[u8]>>;
+/// Frames with what they say.
+type Frames = Vec<(Arc<[u8]>, Message)>;
 
 /// The arguments of one call, and the effects it has so far.
 pub(crate) struct Context<'a> {
@@ -102,7 +104,7 @@ impl<'a> Context<'a> {
         limit: usize,
         message: fn(Items) -> Message,
     ) {
-        let mut frames: Option<(Items, Vec<(Arc<[u8]>, Message)>)> = None;
+        let mut frames: Option<(Items, Frames)> = None;
         for (peer, items) in pushes {
             let same = |sent: &[Arc<[u8]>]| sent.iter().map(Arc::as_ptr).eq(items.iter().map(Arc::as_ptr));
             if !frames.as_ref().is_some_and(|(sent, _)| same(sent)) {
