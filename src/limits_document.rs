@@ -93,8 +93,8 @@ fn grouped(number: u64) -> String {
 fn bytes(number: u64) -> String {
     match number {
         0 => "0 B".to_owned(),
-        _ if number % (1 << 20) == 0 => format!("{} MiB", grouped(number >> 20)),
-        _ if number % (1 << 10) == 0 => format!("{} KiB", grouped(number >> 10)),
+        _ if number.is_multiple_of(1 << 20) => format!("{} MiB", grouped(number >> 20)),
+        _ if number.is_multiple_of(1 << 10) => format!("{} KiB", grouped(number >> 10)),
         _ => format!("{} B", grouped(number)),
     }
 }

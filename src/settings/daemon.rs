@@ -43,7 +43,7 @@ const LOG: &str = "info";
 /// Roles of one host: each may have an overlay for each file, which are looked up at each of its changes.
 pub const ROLES: usize = 32;
 
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 16] = [
     "name",
     "zone",
     "roles",

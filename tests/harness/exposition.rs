@@ -110,8 +110,7 @@ impl Exposition {
     /// The first counter, or count of a histogram, that is lower in a later exposition of the same process, or gone.
     pub(crate) fn fallen(&self, later: &Self) -> Option<String> {
         let is_count = |name: &str| {
-            let is_histogram =
-                |ending| name.strip_suffix(ending).is_some_and(|family| self.types.get(family).is_some());
+            let is_histogram = |ending| name.strip_suffix(ending).is_some_and(|family| self.types.contains_key(family));
             self.types.get(name).is_some_and(|kind| kind == "counter")
                 || ["_count", "_bucket", "_sum"].map(is_histogram).contains(&true)
         };
