@@ -270,7 +270,8 @@ fn catch_up(seed: u64, is_one_stuck: bool) {
     let pairs = |most: u8| (0..most).flat_map(move |a| (a + 1..most).map(move |b| (a, b)));
     pairs(4).for_each(|(a, b)| world.connect(a, b));
     world.run_for(500);
-    (world.answers.clear(), world.came.clear());
+    world.answers.clear();
+    world.came.clear();
     (0..4).for_each(|peer| world.connect(4, peer));
     world.until("a question", 1_000, |world| world.first_asked().is_some());
     let asked = world.first_asked().unwrap();
