@@ -5,6 +5,8 @@ pub mod daemon;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
 pub mod host_facts;
+#[cfg(test)]
+mod limits_document;
 pub mod paths;
 pub mod settings;
 

@@ -9,6 +9,7 @@ pub mod founding;
 mod generation;
 mod heartbeat;
 mod log;
+pub(crate) mod metrics;
 mod platform;
 pub mod request;
 mod run;

@@ -19,6 +19,7 @@ use murmurate_client::types::{
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::event_log::EventLog;
+use crate::daemon::metrics::Sheet;
 
 /// Requests that wait for the core. Each waiting one holds a connection of its own, so this needs to be no larger than
 /// a burst that the core works off within a few milliseconds.
@@ -75,6 +76,15 @@ pub struct CoreFacts {
     pub paths: Vec<PathFacts>,
 }
 
+/// What the core knows for metrics.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CoreMetrics {
+    /// The samples.
+    pub(crate) sheet: Sheet,
+    /// Where the store is.
+    pub(crate) store_dir: PathBuf,
+}
+
 /// Where a document's file is on this host's disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DiskPlace {
@@ -122,6 +132,11 @@ pub enum Request {
     Status {
         /// Where the answer goes.
         reply: Reply<Status>,
+    },
+    /// What there is to know for metrics.
+    Metrics {
+        /// Where the answer goes.
+        reply: Reply<CoreMetrics>,
     },
     /// What was counted.
     Counters {
@@ -403,6 +418,12 @@ impl Watcher {
         self.events.capacity() > 1
     }
 
+    /// Events that its reader hasn't taken yet.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.events.max_capacity() - self.events.capacity()
+    }
+
     /// Ready when its reader went away.
     pub async fn closed(&self) {
         self.events.closed().await;
@@ -453,6 +474,13 @@ impl CoreHandle {
         let (reply, answer) = oneshot::channel();
         self.requests.send(request(reply)).await.map_err(|_| ending("nothing was changed"))?;
         answer.await.map_err(|_| ending("whether the request was carried out isn't known"))?
+    }
+
+    /// Requests that wait for the core, and how many may.
+    #[must_use]
+    pub fn waiting(&self) -> (usize, usize) {
+        let limit = self.requests.max_capacity();
+        (limit - self.requests.capacity(), limit)
     }
 
     /// Ready when the core is gone.

@@ -7,7 +7,9 @@ use murmurate_client::types::{ApiError, ErrorCode};
 use murmurate_net::{Environment, StartError};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::AbortHandle;
 
+use super::metrics::{Listener, Source};
 use super::service_manager::ServiceManager;
 use super::store::StoreError;
 use super::{Daemon, DaemonConfig, DaemonError, Log, api, heartbeat};
@@ -39,6 +41,10 @@ async fn serve(settings: &Settings, log: &Log, load: &impl Fn() -> Result<Settin
     let mut signals = Signals::listen().map_err(|error| failed("listen for signals", &error))?;
     let manager = Arc::new(ServiceManager::of(&Surroundings::of_this_process()));
     let socket = api::bind(&settings.socket.value)?;
+    let port = match settings.metrics_listen.value {
+        Some(address) => Some(Listener::bind(address).await?),
+        None => None,
+    };
     let config = DaemonConfig {
         zone: settings.zone.value.clone(),
         data_dir: settings.data_dir.value.clone(),
@@ -47,6 +53,7 @@ async fn serve(settings: &Settings, log: &Log, load: &impl Fn() -> Result<Settin
         advertise: settings.advertise.value.clone(),
         peers: settings.peers.value.clone(),
         certificate_validity: settings.certificate_validity.value,
+        forget_after: settings.forget_after.value,
         roles: settings.roles.value.clone(),
         rules: Arc::new(settings.rules.clone()),
     };
@@ -61,7 +68,9 @@ async fn serve(settings: &Settings, log: &Log, load: &impl Fn() -> Result<Settin
     let core = daemon.core.clone();
     let (ending, mut ended) = tokio::sync::watch::channel(false);
     let stop = async move { drop(ended.wait_for(|&ended| ended).await) };
-    let serving = tokio::spawn(api::serve(socket, core.clone(), log.clone(), stop));
+    let metrics = Source::new(core.clone());
+    let scraping = port.map(|port| serve_metrics(port, metrics.clone()));
+    let serving = tokio::spawn(api::serve(socket, core.clone(), log.clone(), metrics, stop));
     let beating = tokio::spawn(heartbeat::run(Arc::clone(&manager), core.clone()));
     let by_itself = loop {
         tokio::select! {
@@ -74,6 +83,7 @@ async fn serve(settings: &Settings, log: &Log, load: &impl Fn() -> Result<Settin
     };
     tracing::info!("the daemon is ending");
     beating.abort();
+    scraping.inspect(AbortHandle::abort);
     manager.stopping();
     let _ = ending.send(true);
     let ended_well = daemon.shut_down().await;
@@ -84,6 +94,14 @@ async fn serve(settings: &Settings, log: &Log, load: &impl Fn() -> Result<Settin
         return Err(ApiError::internal("keep the daemon up", "its core ended by itself"));
     }
     Ok(())
+}
+
+/// Serves metrics on a port until it is aborted.
+fn serve_metrics(port: Listener, metrics: Source) -> AbortHandle {
+    if let Ok(address) = port.address() {
+        tracing::info!(%address, "metrics are at http://{address}/metrics");
+    }
+    tokio::spawn(port.serve(metrics)).abort_handle()
 }
 
 /// A host's name stands in its certificate.

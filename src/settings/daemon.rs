@@ -30,6 +30,9 @@ const OWN_RUNTIME_BYTES: usize = 6;
 /// For how long certificates are valid: long enough for a host that is away for two weeks, short enough that what is
 /// stolen is soon worth nothing even where a revocation doesn't come.
 const CERTIFICATE_VALIDITY: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// For how long a host that is dead or left is still shown: over a long weekend nobody forgets it, and what was taken down for
+/// good is no problem for ever. Longer than that it is still let in when it returns.
+const FORGET_AFTER: Duration = Duration::from_secs(72 * 60 * 60);
 const SHORTEST_VALIDITY: Duration = Duration::from_secs(5);
 /// What is the longest elsewhere, too.
 const LONGEST_VALIDITY: Duration = Duration::from_secs(825 * 24 * 60 * 60);
@@ -40,7 +43,7 @@ const LOG: &str = "info";
 /// Roles of one host: each may have an overlay for each file, which are looked up at each of its changes.
 pub const ROLES: usize = 32;
 
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 16] = [
     "name",
     "zone",
     "roles",
@@ -51,7 +54,9 @@ const KEYS: [&str; 14] = [
     "advertise",
     "peers",
     "certificate_validity",
+    "forget_after",
     "log",
+    "metrics",
     "check",
     "schema",
     "reload",
@@ -71,13 +76,23 @@ struct File {
     advertise: Option<Vec<String>>,
     peers: Option<Vec<String>>,
     certificate_validity: Option<String>,
+    forget_after: Option<String>,
     log: Option<String>,
+    #[serde(default)]
+    metrics: MetricsTable,
     #[serde(default)]
     check: Vec<CheckTable>,
     #[serde(default)]
     schema: Vec<SchemaTable>,
     #[serde(default)]
     reload: Vec<ReloadTable>,
+}
+
+/// What `[metrics]` says.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MetricsTable {
+    listen: Option<SocketAddr>,
 }
 
 /// What the command line says.
@@ -120,8 +135,12 @@ pub struct Settings {
     pub peers: Setting<Vec<PeerAddress>>,
     /// For how long the certificates are valid that this host issues; each is renewed at half of that. Default: 30 days.
     pub certificate_validity: Setting<Duration>,
+    /// For how long a host that is dead or left is still among the members. Default: 72 hours.
+    pub forget_after: Setting<Duration>,
     /// What is logged, as `tracing` filters are written.
     pub log: Setting<String>,
+    /// The TCP address on which metrics can be read, a loopback one. Default: none; they are on the local API in any case.
+    pub metrics_listen: Setting<Option<SocketAddr>>,
     /// Checks, schemas and reloads. Default: none. From the file only: who starts a daemon with other variables or flags
     /// needn't be who may have it run commands.
     pub rules: Rules,
@@ -200,7 +219,9 @@ impl Settings {
         let advertise = from.pick_addresses("MURMURATE_ADVERTISE", "advertise", file.advertise)?;
         let peers = from.pick_addresses("MURMURATE_PEERS", "peers", file.peers)?;
         let certificate_validity = from.pick_validity(file.certificate_validity)?;
+        let forget_after = from.pick_forgetting(file.forget_after)?;
         let log = from.pick("MURMURATE_LOG", text, file.log, || Setting::new(LOG.to_owned(), "default"))?;
+        let metrics_listen = from.pick_metrics(file.metrics)?;
         Ok(Self {
             file: path,
             name,
@@ -213,7 +234,9 @@ impl Settings {
             advertise,
             peers,
             certificate_validity,
+            forget_after,
             log,
+            metrics_listen,
             rules,
         })
     }
@@ -270,6 +293,21 @@ impl Sources<'_> {
         self.pick("MURMURATE_ROLES", listed, field, || Setting::new(Vec::new(), "default: none"))
     }
 
+    /// Where metrics can be read besides the local API.
+    fn pick_metrics(&self, table: MetricsTable) -> Result<Setting<Option<SocketAddr>>, ApiError> {
+        let parse = |text: &str| metrics_address(text).map(Some);
+        let field = table.listen.map(Some);
+        let listen = self.pick("MURMURATE_METRICS_LISTEN", parse, field, || Setting::new(None, "default: none"))?;
+        match listen.value {
+            Some(address) if !address.ip().is_loopback() => Err(bad_setting(
+                format!("take {address} as the address for metrics (from {})", listen.source),
+                "other hosts could read them there, and anybody could ask; only loopback addresses are taken",
+                "write `listen = \"127.0.0.1:9464\"` below `[metrics]`, and let a proxy with a login tell other hosts",
+            )),
+            _ => Ok(listen),
+        }
+    }
+
     fn pick_validity(&self, field: Option<String>) -> Result<Setting<Duration>, ApiError> {
         let field = field.map(|text| validity(&text)).transpose().map_err(|why| {
             let what = format!("read `certificate_validity` in {}", self.file.display());
@@ -277,6 +315,14 @@ impl Sources<'_> {
         })?;
         let default = || Setting::new(CERTIFICATE_VALIDITY, "default: 30 days");
         self.pick("MURMURATE_CERTIFICATE_VALIDITY", validity, field, default)
+    }
+
+    fn pick_forgetting(&self, field: Option<String>) -> Result<Setting<Duration>, ApiError> {
+        let field = field.map(|text| parse_duration(&text)).transpose().map_err(|why| {
+            let what = format!("read `forget_after` in {}", self.file.display());
+            bad_setting(what, why, "write, for example, `72h`")
+        })?;
+        self.pick("MURMURATE_FORGET_AFTER", parse_duration, field, || Setting::new(FORGET_AFTER, "default: 72 hours"))
     }
 
     /// Paths in a file are relative to it.
@@ -317,6 +363,10 @@ fn roles<'a>(names: impl Iterator<Item = &'a str>) -> Result<Vec<Overlay>, Strin
 
 fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| format!("`{text}` is no address and port, like `[::]:{PORT}` or `10.0.0.1:{PORT}`"))
+}
+
+fn metrics_address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| format!("`{text}` is no address and port, like `127.0.0.1:9464`"))
 }
 
 fn addresses<'a>(texts: impl Iterator<Item = &'a str>) -> Result<Vec<PeerAddress>, String> {
@@ -459,6 +509,7 @@ mod tests {
             ("peers = ['nowhere']", "peers"),
             ("name = 'a b'", "a b"),
             ("name = ''", "name"),
+            ("forget_after = 'soon'", "forget_after"),
             ("zone = 'a b'", "a b"),
             ("name = ", "line 1"),
             ("log = 3", "line 1"),
@@ -472,6 +523,24 @@ mod tests {
         assert!(load("", &[("MURMURATE_PEERS", "a:1, b")], None).is_err());
         let roles = load("roles = ['x']", &[("MURMURATE_ROLES", "db, eu")], None).unwrap().roles;
         assert_eq!(roles.value.iter().map(Overlay::name).collect::<Vec<_>>(), ["db", "eu"]);
+    }
+
+    #[test]
+    fn metrics_are_read_on_this_host_only() {
+        assert_eq!(load("", &[], None).unwrap().metrics_listen.value, None);
+        for own in ["127.0.0.1:9464", "127.8.8.8:1", "[::1]:0"] {
+            let text = format!("[metrics]\nlisten = '{own}'");
+            assert_eq!(load(&text, &[], None).unwrap().metrics_listen.value, Some(own.parse().unwrap()));
+        }
+        for open in ["0.0.0.0:9464", "[::]:9464", "10.0.0.1:9464", "[::ffff:10.0.0.1]:9464"] {
+            let error = load(&format!("[metrics]\nlisten = '{open}'"), &[], None).unwrap_err();
+            assert_eq!(error.code, ErrorCode::BadSetting);
+            assert!(error.what.contains(open) && error.why.contains("other hosts"), "{error}");
+            assert!(error.try_.contains("127.0.0.1:9464"), "{error}");
+            let error = load("", &[("MURMURATE_METRICS_LISTEN", open)], None).unwrap_err();
+            assert!(error.what.contains("MURMURATE_METRICS_LISTEN"), "{error}");
+        }
+        assert!(load("[metrics]\nport = 1", &[], None).is_err());
     }
 
     #[test]

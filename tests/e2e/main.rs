@@ -24,6 +24,7 @@ mod held;
 mod ignoring;
 mod join;
 mod many;
+mod metrics;
 mod mounts;
 mod overlays;
 mod partition;

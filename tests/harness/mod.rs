@@ -9,6 +9,7 @@
 
 mod client;
 mod directory;
+mod exposition;
 mod host;
 mod hosts_apart;
 mod mesh;
@@ -20,6 +21,7 @@ mod wait;
 
 pub(crate) use client::Client;
 pub(crate) use directory::{Directory, copy_directory};
+pub(crate) use exposition::Exposition;
 pub(crate) use host::{Failure, Host};
 pub(crate) use hosts_apart::HostsApart;
 pub(crate) use mesh::{MESH, Mesh};

@@ -80,6 +80,16 @@ impl Mesh {
         self.read("/v1/counters", &[]).await
     }
 
+    /// The daemon's metrics, in Prometheus's text format.
+    ///
+    /// # Errors
+    /// See [`Mesh`].
+    pub async fn metrics(&self) -> Result<String, ApiError> {
+        let call = call(Method::GET, "/v1/metrics", &[], Bytes::new());
+        let answer = self.connections.call(call.clone(), ANSWER_DEADLINE).await?;
+        String::from_utf8(answer.body.into()).map_err(|error| bad_answer(&call, &error.to_string()))
+    }
+
     /// The hosts of the mesh.
     ///
     /// # Errors

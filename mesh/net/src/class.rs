@@ -21,6 +21,17 @@ impl Class {
     /// All of them, in the order of their numbers.
     pub(crate) const ALL: [Self; 4] = [Self::Push, Self::Repair, Self::Control, Self::Gossip];
 
+    /// Its name, for people.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Push => "push",
+            Self::Repair => "repair",
+            Self::Control => "control",
+            Self::Gossip => "gossip",
+        }
+    }
+
     /// The byte that opens the class's stream; also its place in [`Self::ALL`].
     pub(crate) fn number(self) -> u8 {
         match self {

@@ -12,6 +12,7 @@ use crate::close::DisconnectReason;
 use crate::gossip::Heard;
 use crate::join::{JoinReply, JoinRequest};
 use crate::limits;
+use crate::meter::{Depth, Meter};
 use crate::refusal::RefuseReason;
 
 /// Something happened. For one peer, `Connected`, its frames and `Disconnected` come in this order, and never two
@@ -93,16 +94,17 @@ impl std::fmt::Debug for NetworkEvents {
 pub(crate) struct EventSender {
     sender: mpsc::Sender<Queued>,
     room: Arc<Semaphore>,
+    meter: Arc<Meter>,
 }
 
 /// The core takes no more events.
 #[derive(Debug)]
 pub(crate) struct CoreGone;
 
-pub(crate) fn channel() -> (EventSender, NetworkEvents) {
+pub(crate) fn channel(meter: Arc<Meter>) -> (EventSender, NetworkEvents) {
     let (sender, receiver) = mpsc::channel(limits::EVENTS);
     let room = Arc::new(Semaphore::new(limits::INBOUND_BYTES as usize));
-    (EventSender { sender, room }, NetworkEvents { receiver })
+    (EventSender { sender, room, meter }, NetworkEvents { receiver })
 }
 
 impl EventSender {
@@ -122,8 +124,19 @@ impl EventSender {
     /// Tells the core if it has room now; for what the log has said already.
     pub(crate) fn offer(&self, event: NetworkEvent) {
         if self.sender.try_send(Queued { event, _room: None }).is_err() {
+            self.meter.events_dropped.one();
             tracing::debug!("an event was dropped, the core doesn't keep up");
         }
+    }
+
+    /// How many events wait, and how many bytes of frames.
+    pub(crate) fn depths(&self) -> (Depth, Depth) {
+        let bytes = limits::INBOUND_BYTES as usize;
+        let events = self.sender.max_capacity() - self.sender.capacity();
+        (
+            Depth::new(events, self.sender.max_capacity()),
+            Depth::new(bytes.saturating_sub(self.room.available_permits()), bytes),
+        )
     }
 
     async fn queue(&self, event: NetworkEvent, room: Option<OwnedSemaphorePermit>) -> Result<(), CoreGone> {

@@ -55,6 +55,7 @@ pub(crate) const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
 pub(crate) const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Connections and handshakes at once: twice the largest pool, in which everyone may be known over two paths.
+/// Further handshakes are ignored; their retransmissions try again.
 pub(crate) const CONNECTIONS: usize = 1_024;
 /// Handshakes at once from dialling peers; more are ignored, and their retransmissions try again.
 pub(crate) const HANDSHAKES: usize = 256;
@@ -76,20 +77,25 @@ pub(crate) const MTU_BYTES: u16 = 1_200;
 pub(crate) const INBOUND_BYTES: u32 = 32 << 20;
 /// What an event costs beside its frame's bytes.
 pub(crate) const EVENT_BYTES: u32 = 64;
-/// Events that may wait for the core.
+/// Events that may wait for the core; then the readers wait, and by flow control the peers.
 pub(crate) const EVENTS: usize = 1_024;
 /// Bytes that may wait to be sent to one peer in one class; a single larger frame is taken when nothing waits.
+/// Beyond, frames are dropped, the peer is left alone for a while, and anti-entropy brings what it missed.
 pub(crate) const SEND_QUEUE_BYTES: usize = 8 << 20;
-/// Frames that may wait to be sent to one peer in one class.
+/// Frames that may wait to be sent to one peer in one class; beyond, as with [`SEND_QUEUE_BYTES`].
 pub(crate) const SEND_QUEUE_FRAMES: usize = 4_096;
 /// Frames up to this size are copied together into one write; larger ones are passed on as they are.
 pub(crate) const COALESCED_FRAME_BYTES: usize = 4 << 10;
+/// Bytes taken from a stream at once.
+pub(crate) const READ_BYTES: usize = 64 << 10;
+/// Bytes of a greeting's Hello: room for fields that later versions append. A longer one ends the connection.
+pub(crate) const HELLO_BYTES: usize = 1_024;
 /// Bytes taken from a queue per write.
 pub(crate) const WRITE_BYTES: usize = 64 << 10;
 
 /// The same refusal of the same host is named this often.
 pub(crate) const REFUSAL_LOG_INTERVAL: Duration = Duration::from_secs(10);
-/// Refusals remembered for that.
+/// Refusals remembered for that; while it is full of recent ones, further ones aren't named.
 pub(crate) const REFUSALS_REMEMBERED: usize = 1_024;
 
 /// Joins served at once; more are told that the host is busy. A whole rack that joins at one command fits.
@@ -107,7 +113,7 @@ pub(crate) const JOIN_ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 pub(crate) const JOIN_BUSY_PATIENCE: Duration = Duration::from_secs(20);
 /// Pause before that, jittered.
 pub(crate) const JOIN_BUSY_RETRY_MS: std::ops::Range<u64> = 200..600;
-/// Bytes of a joiner's request; it needs under 300, the rest is room for later versions.
+/// Bytes of a joiner's request; it needs under 300, the rest is room for later versions. A longer one ends the connection.
 pub(crate) const JOIN_REQUEST_BYTES: usize = 1_024;
 /// Bytes of an answer: the statements, and certificates.
 pub(crate) const JOIN_ANSWER_BYTES: usize = STATEMENTS_BYTES + (1 << 20);
@@ -175,9 +181,9 @@ pub(crate) const GOSSIP_MESSAGE_BYTES: usize = 1 << 20;
 pub(crate) const GOSSIP_FRAME_BYTES: usize = 128 << 10;
 /// Gossip that may wait to be sent to one peer; the oldest goes, a later one says the same and more.
 pub(crate) const GOSSIP_QUEUE_FRAMES: usize = 4;
-/// Gossip of one peer that may wait here.
+/// Gossip of one peer that may wait here; beyond, its oldest goes.
 pub(crate) const GOSSIP_INBOX_FRAMES: usize = 4;
-/// Bytes of gossip that may wait here in all.
+/// Bytes of gossip that may wait here in all; beyond, the oldest goes.
 pub(crate) const GOSSIP_INBOX_BYTES: usize = 4 << 20;
-/// Gossip that is taken from one peer in a second: some ten times what a peer sends at most.
+/// Gossip that is taken from one peer in a second: some ten times what a peer sends at most. Further frames are dropped.
 pub(crate) const GOSSIP_FRAMES_PER_SECOND: usize = 32;

@@ -37,6 +37,7 @@ use crate::identity::{Identity, Member, read_issuer, read_member};
 use crate::join::server::serve;
 use crate::join::{self, JoinError, Renewed};
 use crate::limits;
+use crate::meter::{Depth, Meter, NetworkCounts, NetworkDepths};
 use crate::peer::Peer;
 use crate::refusal::{RefusalLog, RefuseReason, reason_of};
 use crate::socket;
@@ -116,8 +117,9 @@ impl Network {
             .map_err(StartError::Endpoint)?;
         let mut instance = Instance::default();
         environment.rng().fill_bytes(&mut instance);
-        let (events, receiver) = channel();
-        let registry = Arc::new(Registry::new());
+        let meter = Arc::<Meter>::default();
+        let (events, receiver) = channel(Arc::clone(&meter));
+        let registry = Arc::new(Registry::new(Arc::clone(&meter)));
         let gossip = Gossip::new(tls.node_id(), registry.clone(), environment.clone(), events.clone());
         let shared = Arc::new(Shared {
             endpoint,
@@ -128,6 +130,7 @@ impl Network {
             registry,
             gossip: Arc::new(gossip),
             events,
+            meter,
             refusals: RefusalLog::default(),
             handshakes: AtomicUsize::new(0),
             joins: AtomicUsize::new(0),
@@ -158,7 +161,10 @@ impl NetworkHandle {
     pub fn send(&self, peer: &NodeId, class: Class, frame: impl Into<Bytes>) -> SendOutcome {
         match self.shared.registry.queues(peer) {
             Some(queues) => queues.push(class, frame.into()),
-            None => SendOutcome::NotConnected,
+            None => {
+                self.shared.meter.of(class).dropped_unconnected.one();
+                SendOutcome::NotConnected
+            }
         }
     }
 
@@ -241,6 +247,30 @@ impl NetworkHandle {
         self.shared.registry.traffic()
     }
 
+    /// What was counted since the start.
+    #[must_use]
+    pub fn counts(&self) -> NetworkCounts {
+        self.shared.meter.counts(self.shared.registry.traffic_ever())
+    }
+
+    /// How full the queues are.
+    #[must_use]
+    pub fn depths(&self) -> NetworkDepths {
+        let shared = &self.shared;
+        let (events, event_bytes) = shared.events.depths();
+        let sending = Class::ALL.map(|class| (class, shared.registry.depths(class)));
+        NetworkDepths {
+            events,
+            event_bytes,
+            send_frames: sending.iter().map(|&(class, (frames, _))| (class, frames)).collect(),
+            send_bytes: sending.iter().map(|&(class, (_, bytes))| (class, bytes)).collect(),
+            gossip_bytes: shared.gossip.depth(),
+            handshakes: Depth::new(shared.handshakes.load(Ordering::Relaxed), limits::HANDSHAKES),
+            connections: Depth::new(shared.endpoint.open_connections(), limits::CONNECTIONS),
+            joins: Depth::new(shared.joins.load(Ordering::Relaxed), limits::JOINS),
+        }
+    }
+
     /// What members say of themselves and each other, over these connections.
     #[must_use]
     pub fn gossip(&self) -> &Gossip {
@@ -277,6 +307,7 @@ pub(crate) struct Shared {
     registry: Arc<Registry>,
     gossip: Arc<Gossip>,
     pub(crate) events: EventSender,
+    pub(crate) meter: Arc<Meter>,
     pub(crate) refusals: RefusalLog,
     handshakes: AtomicUsize,
     /// Joins being served.
@@ -297,8 +328,10 @@ async fn accept_loop(shared: Arc<Shared>) {
     while let Some(incoming) = shared.endpoint.accept().await {
         let handshakes = shared.handshakes.load(Ordering::Relaxed);
         if handshakes >= limits::HANDSHAKES || shared.endpoint.open_connections() >= limits::CONNECTIONS {
+            shared.meter.handshakes_ignored.one();
             incoming.ignore();
         } else if handshakes >= limits::HANDSHAKES_BEFORE_RETRY && !incoming.remote_address_validated() {
+            shared.meter.handshakes_retried.one();
             // Fails only for addresses that proved themselves.
             let _ = incoming.retry();
         } else {
@@ -366,6 +399,7 @@ impl Shared {
 
     /// Names a refusal in the log and to the core, unless the same was named just now.
     fn refused(&self, address: SocketAddr, reason: RefuseReason) {
+        self.meter.connections_refused.one();
         if self.refusals.is_due(self.environment.monotonic(), address, reason.kind()) {
             tracing::warn!(%address, "connection refused: {reason}");
             self.events.offer(NetworkEvent::Refused { address, reason });
@@ -422,7 +456,11 @@ impl Shared {
                 if self.tls.revoked().contains(&member.node) || self.tls.revoked().contains(&issuer) {
                     close(&connection, CloseCode::Revoked, "");
                 }
-                let receivers = Receivers { events: self.events.clone(), gossip: Arc::clone(&self.gossip) };
+                let receivers = Receivers {
+                    events: self.events.clone(),
+                    gossip: Arc::clone(&self.gossip),
+                    meter: Arc::clone(&self.meter),
+                };
                 tokio::spawn(connection::run(seat, member.name, address, receivers));
                 return Dialled::Reached(member.node);
             }

@@ -112,6 +112,7 @@ impl Engine {
             let in_step = session.summary.as_ref().is_some_and(|summary| index.is_in_step(summary));
             session.out_of_step_since = if in_step { None } else { session.out_of_step_since.or(Some(now)) };
         }
+        self.note_agreement(now);
     }
 
     pub(crate) fn receive_hello(
@@ -218,6 +219,7 @@ impl Engine {
         if answered >= PULLS {
             return self.check_soon(ctx, peer);
         }
+        ctx.counts.pulls += 1;
         let pull = Pull::new(summary.folders.clone(), folders);
         self.go_on(ctx, peer, pull);
     }
@@ -288,6 +290,7 @@ impl Engine {
         match pull.ask_again(ctx.now) {
             Some(frame) => ctx.effect(Effect::Send { peer, class: Class::Control, frame }),
             None => {
+                ctx.counts.pulls_given_up += 1;
                 self.pulls.remove(&peer);
                 if let Some(session) = self.peers.session_mut(peer) {
                     session.check_by(ctx.now + CHECK_SILENT);
@@ -317,6 +320,7 @@ impl Engine {
     }
 
     fn exchange(&mut self, ctx: &mut Context<'_>, peer: NodeId) {
+        ctx.counts.exchanges += 1;
         if let Some(session) = self.peers.session_mut(peer) {
             session.settled = None;
         }

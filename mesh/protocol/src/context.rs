@@ -7,6 +7,7 @@ use std::time::Duration;
 use murmurate_crdt::id::NodeId;
 use rand_core::Rng;
 
+use crate::counts::Counts;
 use crate::effect::{Class, Effect, Trouble};
 use crate::message::{
     ENVELOPES_PER_MESSAGE, Message, PAGE_BYTES, RUMOURS_PER_MESSAGE, Rumour, STATEMENTS_PER_MESSAGE, TREES_PER_MESSAGE,
@@ -14,12 +15,16 @@ use crate::message::{
 
 /// Signed envelopes' or statements' bytes.
 type Items = Vec<Arc<[u8]>>;
+/// Messages, and their frames.
+type Encoded = Vec<(Arc<[u8]>, Message)>;
 
 /// The arguments of one call, and the effects it has so far.
 pub(crate) struct Context<'a> {
     pub(crate) now: Duration,
     rng: &'a mut dyn Rng,
     effects: Vec<Effect>,
+    /// What was counted, this call included.
+    pub(crate) counts: Counts,
     /// New changes for each peer, sent as few frames at the end of the call.
     pushes: BTreeMap<(Class, NodeId), Items>,
     /// The same of new statements.
@@ -31,9 +36,9 @@ pub(crate) struct Context<'a> {
 }
 
 impl<'a> Context<'a> {
-    pub(crate) fn new(now: Duration, rng: &'a mut dyn Rng) -> Self {
+    pub(crate) fn new(now: Duration, rng: &'a mut dyn Rng, counts: Counts) -> Self {
         let (pushes, statements, prunes) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Self { now, rng, effects: Vec::new(), pushes, statements, prunes, rumours: BTreeMap::new() }
+        Self { now, rng, effects: Vec::new(), counts, pushes, statements, prunes, rumours: BTreeMap::new() }
     }
 
     pub(crate) fn effect(&mut self, effect: Effect) {
@@ -45,6 +50,7 @@ impl<'a> Context<'a> {
     }
 
     pub(crate) fn send(&mut self, peer: NodeId, class: Class, message: &Message) {
+        self.counts.sent(message);
         self.effect(Effect::Send { peer, class, frame: message.encode() });
     }
 
@@ -66,8 +72,8 @@ impl<'a> Context<'a> {
         self.rumours.entry(peer).or_default().push(rumour);
     }
 
-    /// The effects, the pushes among them.
-    pub(crate) fn finish(mut self) -> Vec<Effect> {
+    /// The effects, the pushes among them, and what was counted.
+    pub(crate) fn finish(mut self) -> (Vec<Effect>, Counts) {
         let statements = std::mem::take(&mut self.statements);
         self.send_pushes(statements, STATEMENTS_PER_MESSAGE, |statements| Message::Statements {
             next: None,
@@ -84,19 +90,21 @@ impl<'a> Context<'a> {
             let trees = trees.into_iter().take(TREES_PER_MESSAGE).collect();
             self.send(peer, Class::Control, &Message::Prune { trees });
         }
-        self.effects
+        (self.effects, self.counts)
     }
 
     /// Peers that get the same share the frames' bytes.
     fn send_pushes(&mut self, pushes: BTreeMap<(Class, NodeId), Items>, limit: usize, message: fn(Items) -> Message) {
-        let mut frames: Option<(Items, Vec<Arc<[u8]>>)> = None;
+        let mut frames: Option<(Items, Encoded)> = None;
         for ((class, peer), items) in pushes {
             let same = |sent: &[Arc<[u8]>]| sent.iter().map(Arc::as_ptr).eq(items.iter().map(Arc::as_ptr));
             if !frames.as_ref().is_some_and(|(sent, _)| same(sent)) {
-                let encoded = pages(&items, limit).into_iter().map(|page| message(page).encode()).collect();
+                let messages = pages(&items, limit).into_iter().map(message);
+                let encoded = messages.map(|message| (message.encode(), message)).collect();
                 frames = Some((items, encoded));
             }
-            for frame in frames.iter().flat_map(|(_, encoded)| encoded) {
+            for (frame, message) in frames.iter().flat_map(|(_, encoded)| encoded) {
+                self.counts.sent(message);
                 self.effects.push(Effect::Send { peer, class, frame: frame.clone() });
             }
         }

@@ -32,14 +32,17 @@ use murmurate_crdt::envelope::SignedEnvelope;
 use murmurate_crdt::id::{DocumentId, NodeId};
 use rand_core::Rng;
 
+use crate::agreement::Agreement;
 use crate::allowance::Allowance;
 use crate::config::Config;
 use crate::context::Context;
+use crate::counts::Counts;
 use crate::effect::{Class, Effect, Trouble};
 use crate::event::{Event, RequestId};
 use crate::flows::Flows;
 use crate::health::{Health, Record};
 use crate::index::Index;
+use crate::limits;
 use crate::message::{Message, PAGE_BYTES};
 use crate::peers::{Member, MemberState, Peers, Session};
 use crate::plumtree::Plumtree;
@@ -49,7 +52,7 @@ use crate::roster::Roster;
 use crate::serve::Read;
 use crate::strangers::Strangers;
 use crate::summary::{self, Hash};
-use crate::topology::Topology;
+use crate::topology::{self, Topology};
 use crate::waiting::Waiting;
 
 /// How much is held back, for `status` and metrics.
@@ -63,6 +66,36 @@ pub struct Held {
     pub unknown_authors: usize,
     /// About how much memory their changes take.
     pub unknown_bytes: usize,
+}
+
+/// How full a buffer is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Filled {
+    /// What it holds.
+    pub held: usize,
+    /// What it has room for.
+    pub limit: usize,
+}
+
+/// How full all buffers are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Buffers {
+    /// Bytes of changes that wait for what they depend on. Beyond, the farthest are dropped, and asked for again.
+    pub waiting_bytes: Filled,
+    /// Bytes of changes whose author's admission isn't known. Beyond, they are dropped, and asked for again.
+    pub unknown_bytes: Filled,
+    /// Their authors. Beyond, changes of others are dropped, and asked for again.
+    pub unknown_authors: Filled,
+    /// Bytes of announced items that peers may fetch. Beyond, the oldest go, and are left to anti-entropy.
+    pub kept_bytes: Filled,
+    /// Items that were announced and haven't come. Beyond, they are left to anti-entropy.
+    pub missing: Filled,
+    /// Trees that are remembered. Beyond, the least used is forgotten, which costs a few copies.
+    pub trees: Filled,
+    /// Questions of other hosts whether this one reaches a member. Beyond, they aren't answered.
+    pub probes: Filled,
+    /// Connected peers. Beyond, only those that this host chose are taken.
+    pub links: Filled,
 }
 
 /// The engine of one node.
@@ -88,6 +121,8 @@ pub struct Engine {
     pub(crate) topology: Topology,
     pub(crate) plumtree: Plumtree,
     pub(crate) health: Health,
+    pub(crate) agreement: Agreement,
+    counts: Counts,
     last_request: u64,
     wake_at: Option<Duration>,
 }
@@ -114,6 +149,8 @@ impl Engine {
             topology: Topology::new(now),
             plumtree: Plumtree::default(),
             health: Health::new(config.generation),
+            agreement: Agreement::default(),
+            counts: Counts::default(),
             last_request: 0,
             wake_at: None,
             config,
@@ -122,13 +159,15 @@ impl Engine {
 
     /// Takes in what happened at `now`, which never goes back, and says what is to be done, in order.
     pub fn handle(&mut self, now: Duration, rng: &mut impl Rng, event: Event) -> Vec<Effect> {
-        let mut ctx = Context::new(now, rng);
+        let mut ctx = Context::new(now, rng, self.counts);
         let late = self.wake_at.map_or(Duration::ZERO, |at| now.saturating_sub(at));
-        self.health.ticked(now, late);
+        ctx.counts.late_ticks += u64::from(self.health.ticked(now, late));
         self.dispatch(&mut ctx, event);
         self.run_timers(&mut ctx);
         self.plan_wake(&mut ctx);
-        ctx.finish()
+        let (effects, counts) = ctx.finish();
+        self.counts = counts;
+        effects
     }
 
     fn dispatch(&mut self, ctx: &mut Context<'_>, event: Event) {
@@ -152,7 +191,10 @@ impl Engine {
                 self.waiting.remove_document(&document);
             }
             Event::Thawed { document } => self.thawed(ctx, &document),
-            Event::SendQueueFull { peer } => self.peers.congested(peer, ctx.now),
+            Event::SendQueueFull { peer } => {
+                ctx.counts.congestions += 1;
+                self.peers.congested(peer, ctx.now);
+            }
             Event::Heard { node, generation, is_live, state_hash } => {
                 self.heard(ctx, node, (generation, is_live), state_hash);
             }
@@ -170,6 +212,7 @@ impl Engine {
             return self.refuse_revoked(ctx, peer);
         }
         if !self.has_room_for_link(peer) {
+            ctx.counts.links_refused += 1;
             let reason = "this host has as many links as it takes".to_owned();
             return ctx.effect(Effect::Disconnect { peer, reason });
         }
@@ -203,7 +246,10 @@ impl Engine {
             return;
         }
         match Message::decode(frame) {
-            Ok(Some(message)) => self.message(ctx, peer, message),
+            Ok(Some(message)) => {
+                ctx.counts.received(&message);
+                self.message(ctx, peer, message);
+            }
             Ok(None) => {}
             Err(error) => {
                 let trouble = Trouble::BadFrame { peer, error };
@@ -245,6 +291,8 @@ impl Engine {
     }
 
     fn local(&mut self, ctx: &mut Context<'_>, envelope: &SignedEnvelope) {
+        ctx.counts.changes_local += 1;
+        self.agreement.changed(ctx.now);
         let reached = VersionVector::from_iter([envelope.dot]);
         self.index.set_durable(&envelope.document, envelope.generation, &reached);
         self.recent.remember(envelope);
@@ -430,6 +478,29 @@ impl Engine {
             waiting_bytes: self.waiting.bytes(),
             unknown_authors: self.strangers.authors().len(),
             unknown_bytes: self.strangers.bytes(),
+        }
+    }
+
+    /// What was counted since this engine was made.
+    #[must_use]
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// How full each buffer is.
+    #[must_use]
+    pub fn buffers(&self) -> Buffers {
+        let filled = |held, limit| Filled { held, limit };
+        let (kept_bytes, missing, trees) = self.plumtree.filled();
+        Buffers {
+            waiting_bytes: filled(self.waiting.bytes(), self.config.waiting_bytes),
+            unknown_bytes: filled(self.strangers.bytes(), limits::UNKNOWN_BYTES),
+            unknown_authors: filled(self.strangers.authors().len(), limits::UNKNOWN_AUTHORS),
+            kept_bytes,
+            missing,
+            trees,
+            probes: self.health.probes_filled(),
+            links: filled(self.peers.sessions().count(), topology::LINKS),
         }
     }
 

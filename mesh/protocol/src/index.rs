@@ -19,11 +19,9 @@ use murmurate_crdt::limits;
 use murmurate_crdt::wire::Encoder;
 use sha2::{Digest, Sha256};
 
+use crate::limits::FORMER_ROOTS;
 use crate::message::{BUCKETS, DocumentVector, FOLDERS};
 use crate::summary::{EMPTY, FolderSummary, Hash, Summary};
-
-/// Former roots that are remembered per folder: a peer that still shows one is merely behind, and has nothing for us.
-const FORMER_ROOTS: usize = 32;
 
 /// What is held of one document.
 #[derive(Debug, Default)]

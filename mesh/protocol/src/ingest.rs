@@ -11,6 +11,7 @@ use crate::context::Context;
 use crate::effect::{Effect, Trouble};
 use crate::engine::Engine;
 use crate::plumtree::item_id;
+use crate::strangers::Kept;
 use crate::summary::EMPTY;
 use crate::waiting::{Arrival, Candidate};
 
@@ -33,10 +34,14 @@ impl Engine {
                     } else {
                         self.item_fetched(id);
                     }
+                    ctx.counts.changes_received.count(request == 0);
                     dots.push((envelope.document.clone(), envelope.dot));
                     brought += u64::from(self.ingest(ctx, Arrival { envelope, from, pushed: request == 0 }));
                 }
-                Err(error) => ctx.trouble(Trouble::BadEnvelope { peer: from, error }),
+                Err(error) => {
+                    ctx.counts.changes_unreadable += 1;
+                    ctx.trouble(Trouble::BadEnvelope { peer: from, error });
+                }
             }
         }
         if request != 0 {
@@ -47,21 +52,28 @@ impl Engine {
     /// Takes in a change; says whether that brought this node on: something could be handed out, or its author, unknown so
     /// far, be asked for.
     pub(crate) fn ingest(&mut self, ctx: &mut Context<'_>, arrival: Arrival) -> bool {
-        let Arrival { envelope, from, .. } = &arrival;
-        if !self.index.takes(&envelope.document, envelope.dot) || self.recent.is_same(envelope) == Some(true) {
+        let Arrival { envelope, from, pushed } = &arrival;
+        if self.recent.is_same(envelope) == Some(true) {
+            ctx.counts.changes_duplicate.count(*pushed);
+            return false;
+        }
+        if !self.index.takes(&envelope.document, envelope.dot) {
             return false;
         }
         if !self.is_vouched(&arrival) {
+            ctx.counts.changes_left += 1;
             return false;
         }
         let Some(key) = self.roster.key(envelope.author).copied() else {
             return self.keep_strangers(ctx, arrival);
         };
         if let Err(error) = envelope.verify(self.config.mesh, &key) {
+            ctx.counts.changes_forged += 1;
             ctx.trouble(Trouble::BadSignature { peer: *from, error });
             return false;
         }
         if self.index.is_applied(&envelope.document, envelope.dot) {
+            ctx.counts.changes_duplicate.count(*pushed);
             self.duplicate(ctx, arrival.envelope);
             return false;
         }
@@ -74,13 +86,17 @@ impl Engine {
         if let Some(why) = self.unfit(envelope) {
             self.index.block(&envelope.document, envelope.generation, envelope.dot);
             self.waiting.remove_document(&envelope.document);
+            ctx.counts.changes_unfit += 1;
             let Envelope { author, document, dot, .. } = Envelope::clone(envelope);
             ctx.trouble(Trouble::BadChange { author, document, dot, why });
             return false;
         }
         match self.waiting.get(&envelope.document, envelope.dot) {
             None => self.settle(ctx, arrival),
-            Some(other) if other.bytes() == envelope.bytes() => false,
+            Some(other) if other.bytes() == envelope.bytes() => {
+                ctx.counts.changes_duplicate.count(arrival.pushed);
+                false
+            }
             Some(_) => {
                 let other = self.waiting.take(&envelope.document, envelope.dot);
                 self.equivocation(ctx, other.into_iter().chain([arrival.envelope]).collect());
@@ -128,6 +144,7 @@ impl Engine {
         let (from, Dot { writer, sequence }) = (*from, envelope.dot);
         let applied = self.index.document(&envelope.document).map_or(0, |document| document.applied().get(writer));
         if let Some((peer, dropped)) = self.waiting.insert(candidate, needs, sequence.saturating_sub(applied)) {
+            ctx.counts.changes_dropped += dropped as u64;
             ctx.trouble(Trouble::WaitingFull { peer, dropped });
         }
         self.check_soon(ctx, from);
@@ -136,6 +153,8 @@ impl Engine {
     fn hand_out(&mut self, ctx: &mut Context<'_>, arrival: Arrival) -> (DocumentId, Dot) {
         let Arrival { envelope, from, pushed } = arrival;
         let (document, dot) = (envelope.document.clone(), envelope.dot);
+        ctx.counts.changes_applied.count(pushed);
+        self.agreement.changed(ctx.now);
         self.index.apply(&document, envelope.generation, dot);
         self.recent.remember(&envelope);
         if pushed {
@@ -157,6 +176,7 @@ impl Engine {
     /// Two changes of one dot: the document takes no more until it is repaired.
     fn equivocation(&mut self, ctx: &mut Context<'_>, envelopes: Vec<SignedEnvelope>) {
         let Some(first) = envelopes.first() else { return };
+        ctx.counts.equivocations += 1;
         let (document, dot, generation) = (first.document.clone(), first.dot, first.generation);
         self.index.freeze(&document, generation);
         self.waiting.remove_document(&document);
@@ -166,10 +186,16 @@ impl Engine {
     fn keep_strangers(&mut self, ctx: &mut Context<'_>, arrival: Arrival) -> bool {
         let (author, peer) = (arrival.envelope.author, arrival.from);
         let is_new = !self.strangers.knows(author);
+        let pushed = arrival.pushed;
         let kept = self.strangers.insert(arrival);
-        if kept && is_new {
+        match kept {
+            Kept::New => {}
+            Kept::Known => ctx.counts.changes_duplicate.count(pushed),
+            Kept::NoRoom => ctx.counts.changes_dropped += 1,
+        }
+        if kept == Kept::New && is_new {
             self.ask_statements(ctx, peer, EMPTY, vec![author]);
         }
-        kept
+        kept == Kept::New
     }
 }

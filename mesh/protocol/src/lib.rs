@@ -5,10 +5,12 @@
 //!
 //! The bytes of every message are described in `PROTOCOL.md`, and kept readable by golden files.
 
+mod agreement;
 mod allowance;
 mod anti_entropy;
 mod config;
 mod context;
+mod counts;
 mod effect;
 mod engine;
 mod event;
@@ -16,10 +18,11 @@ mod flows;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
 mod health;
+mod histogram;
 mod index;
 mod ingest;
+mod limits;
 pub mod message;
-
 mod peers;
 mod plumtree;
 mod pull;
@@ -35,13 +38,15 @@ pub mod topology;
 mod waiting;
 
 pub use config::{Config, REPAIR_BYTES_PER_SECOND};
+pub use counts::{ByWay, Counts};
 pub use effect::{Class, Effect, Trouble};
-pub use engine::{Engine, Held};
+pub use engine::{Buffers, Engine, Filled, Held};
 pub use event::{Event, RequestId};
 pub use health::{
     CONFIRMATIONS, ClockDifference, HISTORY, MEASURE_AGAIN, PINGS, Pinged, SUSPECT_LEAST, SUSPECT_MOST, Transition,
     suspect_for,
 };
+pub use histogram::{BOUNDS_US, Histogram};
 pub use message::DocumentRanges;
 pub use peers::{Member, MemberState, UNSEEN_FOR};
 pub use roster::{Fact, Own, Roots, Roster, SignedBy, Signer, Statement};

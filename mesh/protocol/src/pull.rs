@@ -17,14 +17,9 @@ use murmurate_crdt::clock::{Dot, Range, VersionVector};
 use murmurate_crdt::id::{ActorId, DocumentId, Generation, Lane, Writer};
 
 use crate::index::Index;
+use crate::limits::{PULL_ATTEMPTS, PULL_RETRY};
 use crate::message::{DocumentRanges, DocumentVector, Message, RANGES_PER_MESSAGE};
 use crate::summary::FolderSummary;
-
-/// A question without an answer is asked again after this, and each time after twice as long. Above the round trip of
-/// any usual line; on a slower one the answers come all the same, and what is asked twice is answered twice.
-const RETRY_AFTER: Duration = Duration::from_secs(1);
-/// After this many times, 31 s in all, the pull is given up; a later summary starts another.
-const ATTEMPTS: u32 = 5;
 
 type Name = (DocumentId, Writer);
 
@@ -97,16 +92,16 @@ impl Pull {
         self.forget_what_came(index);
         let message = self.want(id).or_else(|| self.compare(index, id))?;
         (self.id, self.question) = (id, message.encode());
-        (self.attempts, self.retry_at) = (1, now + RETRY_AFTER);
+        (self.attempts, self.retry_at) = (1, now + PULL_RETRY);
         Some(self.question.clone())
     }
 
     /// The same question again, for the time after `retry_at`; `None` when it was asked often enough.
     pub(crate) fn ask_again(&mut self, now: Duration) -> Option<Arc<[u8]>> {
-        if self.attempts >= ATTEMPTS {
+        if self.attempts >= PULL_ATTEMPTS {
             return None;
         }
-        self.retry_at = now + RETRY_AFTER * 2u32.pow(self.attempts);
+        self.retry_at = now + PULL_RETRY * 2u32.pow(self.attempts);
         self.attempts += 1;
         Some(self.question.clone())
     }

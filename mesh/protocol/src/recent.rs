@@ -7,11 +7,8 @@ use murmurate_crdt::envelope::SignedEnvelope;
 use murmurate_crdt::id::DocumentId;
 use sha2::{Digest, Sha256};
 
+use crate::limits::DIGESTS_REMEMBERED;
 use crate::summary::Hash;
-
-/// How many are remembered: duplicates come within seconds, and this is about half a megabyte. For older ones the shell
-/// is asked to compare.
-const REMEMBERED: usize = 4_096;
 
 /// The digests.
 #[derive(Debug, Default)]
@@ -30,7 +27,7 @@ impl RecentDigests {
         if self.by_dot.insert(name.clone(), digest(envelope)).is_none() {
             self.order.push_back(name);
         }
-        if self.order.len() > REMEMBERED
+        if self.order.len() > DIGESTS_REMEMBERED
             && let Some(oldest) = self.order.pop_front()
         {
             self.by_dot.remove(&oldest);
@@ -58,8 +55,8 @@ mod tests {
         assert_eq!(recent.is_same(&envelope(1, b"a")), Some(true));
         assert_eq!(recent.is_same(&envelope(1, b"b")), Some(false));
         assert_eq!(recent.is_same(&envelope(2, b"a")), None);
-        (2..=1 + REMEMBERED as u64).for_each(|sequence| recent.remember(&envelope(sequence, b"a")));
+        (2..=1 + DIGESTS_REMEMBERED as u64).for_each(|sequence| recent.remember(&envelope(sequence, b"a")));
         assert_eq!(recent.is_same(&envelope(1, b"a")), None);
-        assert_eq!((recent.by_dot.len(), recent.order.len()), (REMEMBERED, REMEMBERED));
+        assert_eq!((recent.by_dot.len(), recent.order.len()), (DIGESTS_REMEMBERED, DIGESTS_REMEMBERED));
     }
 }

@@ -20,14 +20,11 @@ use murmurate_crdt::id::{DocumentId, NodeId, Writer};
 use crate::context::Context;
 use crate::effect::Effect;
 use crate::engine::Engine;
+use crate::limits::LEFT_WRITERS;
 use crate::peers::Session;
 use crate::roster::Roster;
 use crate::summary::{EMPTY, Hash};
 use crate::waiting::Arrival;
-
-/// Writers of documents, a session's, whose changes are left with a peer until it vouches. What is beyond the limit is
-/// fetched and left again at each comparison, which costs traffic and nothing else.
-const LEFT: usize = 1_024;
 
 /// What is left with a peer because it doesn't vouch.
 #[derive(Debug, Default)]
@@ -43,7 +40,7 @@ impl Vouching {
     }
 
     fn leave(&mut self, document: DocumentId, writer: Writer) {
-        if self.left.len() < LEFT {
+        if self.left.len() < LEFT_WRITERS {
             self.left.insert((document, writer));
         }
     }

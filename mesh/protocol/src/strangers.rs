@@ -6,17 +6,20 @@ use murmurate_crdt::clock::Dot;
 use murmurate_crdt::id::{DocumentId, NodeId};
 use sha2::{Digest, Sha256};
 
+use crate::limits::{UNKNOWN_AUTHORS, UNKNOWN_BYTES};
 use crate::summary::Hash;
 use crate::waiting::{Arrival, cost_bytes};
 
-/// Unverified bytes that wait for admissions, of all peers together: enough for one of the largest changes, or some
-/// thousands of common ones. What doesn't fit is dropped, and anti-entropy brings it again.
-const LIMIT_BYTES: usize = 32 << 20;
-/// Unknown authors at one time: a larger number is noise, not a mesh that grows.
-const AUTHORS: usize = 256;
-
 /// Nothing is verified yet, so two different changes may claim one dot: the digest tells them apart.
 type Name = (DocumentId, Dot, Hash);
+
+/// What became of a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kept {
+    New,
+    Known,
+    NoRoom,
+}
 
 /// The changes of unknown authors.
 #[derive(Debug, Default)]
@@ -26,18 +29,18 @@ pub(crate) struct Strangers {
 }
 
 impl Strangers {
-    /// Lets a change wait for its author's admission; says whether it was new and there was room.
-    pub(crate) fn insert(&mut self, arrival: Arrival) -> bool {
+    /// Lets a change wait for its author's admission, if there is room.
+    pub(crate) fn insert(&mut self, arrival: Arrival) -> Kept {
         let envelope = &arrival.envelope;
         let (author, cost) = (envelope.author, cost_bytes(envelope));
-        let no_room = self.by_author.len() >= AUTHORS && !self.knows(author);
-        if no_room || self.bytes + cost > LIMIT_BYTES {
-            return false;
+        let no_room = self.by_author.len() >= UNKNOWN_AUTHORS && !self.knows(author);
+        if no_room || self.bytes + cost > UNKNOWN_BYTES {
+            return Kept::NoRoom;
         }
         let name = (envelope.document.clone(), envelope.dot, Sha256::digest(envelope.bytes()).into());
         let is_new = self.by_author.entry(author).or_default().insert(name, arrival).is_none();
         self.bytes += if is_new { cost } else { 0 };
-        is_new
+        if is_new { Kept::New } else { Kept::Known }
     }
 
     pub(crate) fn knows(&self, author: NodeId) -> bool {
@@ -79,16 +82,16 @@ mod tests {
             id[0] = high;
             arrival(NodeId(id), 1, &[], change)
         };
-        assert!(strangers.insert(of_author(1, b"a")));
-        assert!(!strangers.insert(of_author(1, b"a")), "a duplicate");
-        assert!(strangers.insert(of_author(1, b"b")), "nothing is verified: another change of that name");
+        assert_eq!(strangers.insert(of_author(1, b"a")), Kept::New);
+        assert_eq!(strangers.insert(of_author(1, b"a")), Kept::Known);
+        assert_eq!(strangers.insert(of_author(1, b"b")), Kept::New, "nothing is verified: another change of that name");
         assert_eq!(strangers.release(of_author(1, b"").envelope.author).len(), 2);
         assert_eq!(strangers.bytes(), 0);
-        for author in 0..u16::try_from(AUTHORS).unwrap() {
-            assert!(strangers.insert(of_author(author, b"a")));
+        for author in 0..u16::try_from(UNKNOWN_AUTHORS).unwrap() {
+            assert_eq!(strangers.insert(of_author(author, b"a")), Kept::New);
         }
-        assert!(!strangers.insert(of_author(999, b"a")), "too many authors");
-        let large = vec![0; LIMIT_BYTES / 2];
-        assert!(!strangers.insert(of_author(1, &large)), "too many bytes");
+        assert_eq!(strangers.insert(of_author(999, b"a")), Kept::NoRoom, "too many authors");
+        let large = vec![0; UNKNOWN_BYTES / 2];
+        assert_eq!(strangers.insert(of_author(1, &large)), Kept::NoRoom, "too many bytes");
     }
 }

@@ -33,7 +33,7 @@ pub const FULL_MESH: usize = 16;
 pub const CHORDS: usize = 2;
 /// Links above which only members that this host chose itself are taken in: what a summary can name, and half of what the
 /// network admits.
-const LINKS: usize = NEIGHBOURS;
+pub(crate) const LINKS: usize = NEIGHBOURS;
 /// What changes together is looked at once.
 const REVIEW_AFTER: Duration = Duration::from_millis(10);
 /// A chosen member that isn't reached in this time is replaced by the next: several handshakes, also on a lossy line.

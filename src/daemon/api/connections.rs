@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use axum::Router;
 use hyper::server::conn::http1;
@@ -16,23 +15,22 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
 use super::caller;
-use super::limits::{CONNECTIONS, ENDING_DEADLINE, HEAD_BYTES, HEAD_DEADLINE};
+use super::limits::{ACCEPT_PAUSE, CONNECTIONS, ENDING_DEADLINE, HEAD_BYTES, HEAD_DEADLINE};
 use super::socket::ApiSocket;
-
-/// The pause after the system refused to hand over a connection, mostly for want of file descriptors.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+use crate::daemon::metrics::ApiMeter;
 
 /// Takes connections until `stop`, then ends them in order.
-pub(super) async fn serve(socket: &ApiSocket, router: Router, stop: impl Future<Output = ()>) {
+pub(super) async fn serve(socket: &ApiSocket, router: Router, meter: &ApiMeter, stop: impl Future<Output = ()>) {
     let (stopping, stopped) = watch::channel(false);
     let mut open = Open::default();
     let mut stop = std::pin::pin!(stop);
     loop {
+        meter.connected(open.slots.len());
         tokio::select! {
             () = &mut stop => break,
             Some(ended) = open.tasks.join_next_with_id() => open.forget(ended.map_or_else(|error| error.id(), |(id, ())| id)),
             accepted = socket.listener.accept() => match accepted {
-                Ok((stream, _)) => open.take(stream, &router, &stopped),
+                Ok((stream, _)) => open.take(stream, &router, meter, &stopped),
                 Err(error) => {
                     tracing::warn!(%error, "can't take a connection to the local API");
                     sleep(ACCEPT_PAUSE).await;
@@ -63,8 +61,9 @@ struct Slot {
 }
 
 impl Open {
-    fn take(&mut self, stream: UnixStream, router: &Router, stopped: &watch::Receiver<bool>) {
+    fn take(&mut self, stream: UnixStream, router: &Router, meter: &ApiMeter, stopped: &watch::Receiver<bool>) {
         if self.slots.len() >= CONNECTIONS && !self.make_room() {
+            meter.refused();
             refuse(&stream);
             return;
         }

@@ -9,6 +9,7 @@ use tower_service::Service;
 
 use super::{Api, routes};
 use crate::daemon::Log;
+use crate::daemon::metrics::Source;
 use crate::daemon::request::{Caller, door};
 
 /// What stands between a request's head and its body.
@@ -32,7 +33,7 @@ pub fn request(data: &[u8]) {
 
 async fn answer(request: Request<Body>) -> (StatusCode, bool, Vec<u8>) {
     let (core, mut end) = door(Converged::of(Vec::new()));
-    let api = Api::new(core, Log::detached("off"));
+    let api = Api::new(core.clone(), Log::detached("off"), Source::new(core));
     // Each request is dropped, which is how one ends that a core can't answer any more.
     let core = tokio::spawn(async move { while end.requests.recv().await.is_some() {} });
     let Ok(response) = routes::router(api).call(request).await;

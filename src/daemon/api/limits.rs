@@ -14,6 +14,9 @@ pub(crate) const HEAD_DEADLINE: Duration = Duration::from_secs(10);
 /// How long a request's body may take: 8 MiB at under 1 MB/s, over a local socket.
 pub(crate) const BODY_DEADLINE: Duration = Duration::from_secs(10);
 
+/// The pause after the system refused to hand over a connection, mostly for want of file descriptors.
+pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
 /// A request's body: the largest file, or a value of 1 MiB with every byte escaped in JSON.
 pub(crate) const BODY_BYTES: usize = 8 << 20;
 

@@ -16,8 +16,9 @@ mod events;
 mod facts;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
-mod limits;
+pub(crate) mod limits;
 mod membership;
+mod metrics;
 mod routes;
 mod socket;
 #[cfg(test)]
@@ -31,6 +32,7 @@ use murmurate_client::types::ApiError;
 use tokio::sync::Semaphore;
 
 use crate::daemon::Log;
+use crate::daemon::metrics::Source;
 use crate::daemon::request::CoreHandle;
 pub use socket::ApiSocket;
 
@@ -45,8 +47,15 @@ pub fn bind(path: &Path) -> Result<ApiSocket, ApiError> {
 
 /// Answers requests until `stop` is ready; then takes no more, lets those under way end for a bounded time, and removes
 /// the socket.
-pub async fn serve(socket: ApiSocket, core: CoreHandle, log: Log, stop: impl Future<Output = ()>) {
-    connections::serve(&socket, routes::router(Api::new(core, log)), stop).await;
+pub(crate) async fn serve(
+    socket: ApiSocket,
+    core: CoreHandle,
+    log: Log,
+    metrics: Source,
+    stop: impl Future<Output = ()>,
+) {
+    let meter = Arc::clone(metrics.api());
+    connections::serve(&socket, routes::router(Api::new(core, log, metrics)), &meter, stop).await;
 }
 
 /// What the routes need.
@@ -54,13 +63,14 @@ pub async fn serve(socket: ApiSocket, core: CoreHandle, log: Log, stop: impl Fut
 struct Api {
     core: CoreHandle,
     log: Log,
+    metrics: Source,
     watches: Arc<Semaphore>,
     measuring: Arc<Semaphore>,
 }
 
 impl Api {
-    fn new(core: CoreHandle, log: Log) -> Self {
+    fn new(core: CoreHandle, log: Log, metrics: Source) -> Self {
         let places = |count| Arc::new(Semaphore::new(count));
-        Self { core, log, watches: places(limits::WATCHES), measuring: places(1) }
+        Self { core, log, metrics, watches: places(limits::WATCHES), measuring: places(1) }
     }
 }

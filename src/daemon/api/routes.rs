@@ -24,6 +24,7 @@ use super::diff::diff;
 use super::events::{events, follow, watch};
 use super::facts::facts;
 use super::limits::{BODY_BYTES, BODY_DEADLINE, LARGE_BODIES_BYTES, SMALL_BODY_BYTES};
+use super::metrics::{count_request, metrics};
 use super::wait::wait;
 use super::{Api, membership};
 use crate::daemon::request::{Caller, Request};
@@ -38,6 +39,7 @@ pub(super) fn router(api: Api) -> Router {
         .route("/v1/openapi.json", get(openapi))
         .route("/v1/status", get(status))
         .route("/v1/counters", get(counters))
+        .route("/v1/metrics", get(metrics))
         .route("/v1/members", get(members))
         .route("/v1/folders", get(folder_list).post(folder_add))
         .route("/v1/folder", axum::routing::delete(folder_remove))
@@ -59,6 +61,7 @@ pub(super) fn router(api: Api) -> Router {
         .route("/v1/log", get(log_filter).put(set_log_filter))
         .route("/v1/log/lines", get(log_lines))
         .merge(membership::routes())
+        .route_layer(middleware::from_fn_with_state(Arc::clone(api.metrics.api()), count_request))
         .fallback(no_route)
         .method_not_allowed_fallback(no_route)
         .layer(middleware::from_fn_with_state(Arc::new(Semaphore::new(LARGE_BODIES_BYTES)), bound_bodies))

@@ -16,7 +16,10 @@ use tokio::time::timeout;
 use super::limits;
 use crate::daemon::Log;
 use crate::daemon::event_log::EventLog;
-use crate::daemon::request::{Caller, CoreEnd, CoreFacts, DiskPlace, MembershipRequest, Pulse, Request, Watcher, door};
+use crate::daemon::metrics::Source;
+use crate::daemon::request::{
+    Caller, CoreEnd, CoreFacts, CoreMetrics, DiskPlace, MembershipRequest, Pulse, Request, Watcher, door,
+};
 
 /// Far beyond what anything here takes; only a hang reaches it.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -42,7 +45,9 @@ impl Served {
         let (stop, stopped) = oneshot::channel::<()>();
         let socket = super::bind(&dir.path().join("m.sock")).unwrap();
         let serving =
-            tokio::spawn(super::serve(socket, core, Log::detached("info"), async move { drop(stopped.await) }));
+            tokio::spawn(super::serve(socket, core.clone(), Log::detached("info"), Source::new(core), async move {
+                drop(stopped.await)
+            }));
         Self { dir, converged, events, stop: Some(stop), serving }
     }
 
@@ -144,6 +149,7 @@ fn answer(request: Request) {
         }
         Request::Pulse { reply } => drop(reply.send(Ok(Pulse::default()))),
         Request::Status { reply } => drop(reply.send(Err(ApiError::new(ErrorCode::Store, "what", "why", "try")))),
+        Request::Metrics { reply } => drop(reply.send(Ok(CoreMetrics::default()))),
         Request::Counters { reply } => drop(reply.send(Ok(Counters::default()))),
         Request::Members { reply } => drop(reply.send(Ok(Members { v: V1, members: Vec::new() }))),
         Request::Membership(request) => answer_membership(request),
@@ -455,8 +461,13 @@ async fn a_watch_that_had_no_event_yet_says_that_it_may_have_missed_some() {
     timeout(PATIENCE, &mut served.serving).await.unwrap().unwrap();
     assert!(!socket.exists());
     let (core, CoreEnd { mut requests, converged, events }) = door(Converged::of(Vec::new()));
-    let again =
-        tokio::spawn(super::serve(super::bind(&socket).unwrap(), core, Log::detached("info"), std::future::pending()));
+    let again = tokio::spawn(super::serve(
+        super::bind(&socket).unwrap(),
+        core.clone(),
+        Log::detached("info"),
+        Source::new(core),
+        std::future::pending(),
+    ));
     tokio::spawn(async move {
         while let Some(request) = requests.recv().await {
             answer(request);
@@ -575,8 +586,13 @@ async fn a_kept_connection_that_the_daemon_closed_is_no_error() {
     timeout(PATIENCE, &mut served.serving).await.unwrap().unwrap();
     assert_eq!(mesh.members().await.unwrap_err().code, ErrorCode::Unreachable);
     let (core, CoreEnd { mut requests, converged, events }) = door(Converged::of(Vec::new()));
-    let again =
-        tokio::spawn(super::serve(super::bind(&socket).unwrap(), core, Log::detached("info"), std::future::pending()));
+    let again = tokio::spawn(super::serve(
+        super::bind(&socket).unwrap(),
+        core.clone(),
+        Log::detached("info"),
+        Source::new(core),
+        std::future::pending(),
+    ));
     tokio::spawn(async move {
         while let Some(request) = requests.recv().await {
             answer(request);
@@ -599,8 +615,9 @@ async fn the_page_that_describes_the_api_names_every_route_and_no_other() {
     let routes = routes.iter().flat_map(|text| text.lines());
     let routes = routes.filter_map(|line| line.trim().strip_prefix(".route(\"")?.split('"').next());
     assert_eq!(described, routes.collect());
-    for (path, methods) in paths.iter().filter(|(path, _)| !["/v1/watch", "/v1/events/follow"].contains(&path.as_str()))
-    {
+    // These answer with something else than a document.
+    let others = ["/v1/watch", "/v1/events/follow", "/v1/metrics"];
+    for (path, methods) in paths.iter().filter(|(path, _)| !others.contains(&path.as_str())) {
         for method in methods.as_object().unwrap().keys() {
             let method = method.to_uppercase();
             let head = format!(
@@ -610,4 +627,24 @@ async fn the_page_that_describes_the_api_names_every_route_and_no_other() {
             assert_ne!(answer["error"]["code"], "E_NO_ROUTE", "{method} {path}");
         }
     }
+}
+
+#[tokio::test]
+async fn metrics_are_text_and_requests_are_counted_by_operation() {
+    let served = Served::start();
+    let mesh = served.mesh().await;
+    assert!(mesh.folders().await.is_ok());
+    assert!(mesh.status().await.is_err());
+    served.error("GET", "/v1/nothing/secret", "", "").await;
+    served.error("BREW", "/v1/status", "", "").await;
+    let text = mesh.metrics().await.unwrap();
+    for line in [
+        "# TYPE murmurate_api_requests_total counter",
+        "murmurate_api_requests_total{method=\"GET\",operation=\"/v1/folders\",status=\"2xx\"} 1",
+        "murmurate_api_requests_total{method=\"GET\",operation=\"/v1/status\",status=\"5xx\"} 1",
+        "murmurate_queue_items_limit{queue=\"core_requests\"} 256",
+    ] {
+        assert!(text.lines().any(|other| other == line), "{line}\n{text}");
+    }
+    assert!(!text.contains("secret") && !text.contains("BREW"), "{text}");
 }

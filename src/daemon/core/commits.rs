@@ -7,34 +7,22 @@
 //! were queued, so a change never gets there before what it depends on. Before this host's own changes are
 //! acknowledged or pushed, the runtime directory's record says how far the store is: see [`super::actor`].
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use murmurate_crdt::clock::VersionVector;
 use murmurate_crdt::envelope::SignedEnvelope;
 use murmurate_crdt::id::DocumentId;
 use murmurate_net::environment::{Blocking, Environment};
+use murmurate_protocol::Histogram;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use super::actor::RuntimeRecord;
 use super::folders::LateCopy;
+use super::limits::{BATCH_BYTES, BATCH_ITEMS, BUSY_ITEMS, FULL_RETRY, LAZY_DELAY, QUEUED_ITEMS};
 use super::outbox::Outbox;
 use crate::daemon::files::Ticket;
-use crate::daemon::store::{Batch, Store, StoreError};
-
-/// Items that the disk's worker may fall behind by before more are kept back here.
-const QUEUED_ITEMS: usize = 1_024;
-/// Items kept back above which the core puts off what can wait; see [`Commits::is_busy`].
-const BUSY_ITEMS: usize = 4_096;
-/// Items of one batch: bounds what one fsync has to carry.
-const BATCH_ITEMS: usize = 1_024;
-/// Bytes of one batch after which no further item joins it; the store takes four times as many.
-const BATCH_BYTES: usize = 16 << 20;
-/// How long a full disk is left alone before the same batch is tried again.
-const FULL_RETRY: Duration = Duration::from_secs(1);
-/// How long what isn't urgent waits for company: received changes are shown and relayed before they are durable.
-const LAZY_DELAY: Duration = Duration::from_millis(10);
+use crate::daemon::store::{Batch, Committed, Store, StoreError};
 
 /// A key of the node's state with its new value; `None` removes it.
 pub(crate) type StateEntry = (String, Option<Vec<u8>>);
@@ -99,12 +87,20 @@ pub(crate) struct Done {
     pub(crate) result: Result<(), String>,
 }
 
+/// How long commits took, and how many failed.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Timing {
+    pub(crate) commits: Histogram,
+    pub(crate) failed: u64,
+}
+
 /// The core's end of the queue.
 pub(crate) struct Commits {
     queue: Outbox<Item>,
     unfinished: usize,
     /// Of these, those with changes of this host.
     own_unfinished: usize,
+    timing: Arc<Mutex<Timing>>,
 }
 
 impl Commits {
@@ -117,7 +113,8 @@ impl Commits {
         let (queue, items) = mpsc::channel(QUEUED_ITEMS);
         // One batch is under way and one outcome waits: more can't be.
         let (outcomes, outcome_receiver) = mpsc::channel(2);
-        let worker = Worker { store, record, outcomes };
+        let timing = Arc::<Mutex<Timing>>::default();
+        let worker = Worker { store, record, outcomes, environment: environment.clone(), timing: Arc::clone(&timing) };
         match environment.blocking {
             // A thread of its own: each batch would be handed to another one and back.
             Blocking::Threads => {
@@ -126,7 +123,7 @@ impl Commits {
             }
             Blocking::Inline => drop(tokio::spawn(worker.run(items))),
         }
-        (Self { queue: Outbox::new(queue), unfinished: 0, own_unfinished: 0 }, outcome_receiver)
+        (Self { queue: Outbox::new(queue), unfinished: 0, own_unfinished: 0, timing }, outcome_receiver)
     }
 
     /// Queues an item. Never waits: the worker may be waiting for the core.
@@ -139,6 +136,16 @@ impl Commits {
     /// Items that found no room yet.
     pub(crate) fn outbox(&mut self) -> &mut Outbox<Item> {
         &mut self.queue
+    }
+
+    /// Items that haven't come to their end.
+    pub(crate) fn unfinished(&self) -> usize {
+        self.unfinished
+    }
+
+    /// How long commits took so far.
+    pub(crate) fn timing(&self) -> Timing {
+        self.timing.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whether so much waits for the disk that what can wait should.
@@ -167,6 +174,8 @@ struct Worker {
     store: Arc<dyn Store>,
     record: RuntimeRecord,
     outcomes: mpsc::Sender<Outcome>,
+    environment: Environment,
+    timing: Arc<Mutex<Timing>>,
 }
 
 impl Worker {
@@ -192,8 +201,21 @@ impl Worker {
         }
     }
 
+    /// Commits, and takes note of how long that takes.
+    fn timed(&self, batch: &Batch) -> Result<Committed, StoreError> {
+        let begun = self.environment.monotonic();
+        let result = self.store.commit(batch);
+        let took = self.environment.monotonic().saturating_sub(begun);
+        let mut timing = self.timing.lock().unwrap_or_else(PoisonError::into_inner);
+        match &result {
+            Ok(_) => timing.commits.observe(took),
+            Err(_) => timing.failed += 1,
+        }
+        result
+    }
+
     fn commit(&self, batch: &Batch, own: bool) -> Result<(), StoreError> {
-        let committed = self.store.commit(batch)?;
+        let committed = self.timed(batch)?;
         if own && let Err(error) = self.record.advance(committed.last_apply_index) {
             // The record on disk is behind, not ahead: the next start goes on with this actor only if that is still
             // safe. A restored backup could slip through, so nothing of it is kept.

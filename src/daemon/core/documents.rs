@@ -12,10 +12,9 @@ use murmurate_crdt::register::Register;
 use murmurate_crdt::render::Rendered;
 use murmurate_crdt::shown::Shown;
 
+use super::limits::LOADED_DOCUMENTS;
 use crate::daemon::store::{Store, StoreError};
 
-/// Documents kept in memory. At some 100 kB for an ordinary file this bounds them to about 50 MB.
-pub(crate) const LOADED_DOCUMENTS: usize = 512;
 /// Changes after which a document's snapshot is written anew, at the least: loading applies those since the last one by
 /// one, some 50 us each.
 const CHANGES_PER_SNAPSHOT: u64 = 256;

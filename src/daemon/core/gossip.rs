@@ -11,9 +11,7 @@ use murmurate_net::{GossipConfig, Heard, Keys, Life};
 use murmurate_protocol::{Event, Hash};
 
 use super::Core;
-
-/// How long a change of what this host holds waits for more before it is told: a busy host tells it once in this time.
-const STATE_DELAY: Duration = Duration::from_secs(5);
+use super::limits::STATE_DELAY;
 
 /// The key under which a host says what it holds, as one hash in hexadecimal.
 const STATE_KEY: &str = "state";

@@ -10,10 +10,8 @@ use murmurate_protocol::{Class, DocumentRanges, Effect, Event, RequestId};
 use super::Core;
 use super::commits::Item;
 use super::documents::{DocumentError, SAME_VERSION};
+use super::limits::REMEMBERED_REFUSALS;
 use super::membership::statement_key;
-
-/// Reasons of refused connections that are remembered.
-const REMEMBERED_REFUSALS: usize = 64;
 
 /// Why connections were refused lately, one reason for each address, the latest last.
 #[derive(Debug, Default)]
@@ -44,6 +42,8 @@ impl Core {
             NetworkEvent::Connected { peer, address, .. } => {
                 self.refusals.remove(&address.to_string());
                 self.addresses.insert(peer, address.to_string());
+                // Just set, it may be why the connection is possible now; the peer's is compared with it at once.
+                self.tell_wall_clock().await;
                 self.tell(Event::PeerConnected { peer }).await;
             }
             NetworkEvent::Disconnected { peer, reason } => {

@@ -14,6 +14,7 @@ mod actor;
 mod answer;
 mod checks;
 mod commits;
+mod counted;
 mod documents;
 mod events;
 mod folders;
@@ -21,6 +22,7 @@ mod former_bases;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
 mod gossip;
+pub(crate) mod limits;
 mod link;
 pub(crate) mod membership;
 mod outbox;
@@ -56,11 +58,13 @@ use tokio::sync::{mpsc, watch};
 
 use self::checks::{Checks, Refused};
 use self::commits::{Commits, Item, Outcome, StateEntry, Then};
+use self::counted::{Counted, Waiting};
 use self::documents::Documents;
 use self::events::Events;
 pub(crate) use self::folders::Slot;
 use self::folders::{Base, Folder, Folders};
 use self::gossip::Gossip;
+use self::limits::{EVENTS_PER_TURN, SHUTDOWN_WAIT};
 use self::link::Refusals;
 use self::membership::{Ended, Membership, Renewed, Standing};
 use self::outbox::Outbox;
@@ -75,11 +79,6 @@ use crate::daemon::files::{FileCommand, FileEvent, Ticket};
 use crate::daemon::generation;
 use crate::daemon::request::{CoreEnd, Request};
 use crate::daemon::store::{Store, StoreError};
-
-/// Events taken in between two flushes: bounds how long a busy mesh may delay what is shown.
-const EVENTS_PER_TURN: usize = 256;
-/// How long a shutdown waits for the disk.
-const SHUTDOWN_WAIT: Duration = Duration::from_secs(5);
 
 /// Who this host is.
 #[derive(Debug)]
@@ -188,6 +187,9 @@ pub(crate) struct Core {
     addresses: BTreeMap<NodeId, String>,
     refusals: Refusals,
     store_problem: Option<String>,
+    counted: Counted,
+    /// What waited for this task when it last looked.
+    waiting: Waiting,
 }
 
 /// Something that became ready.
@@ -241,6 +243,8 @@ impl Core {
             addresses: BTreeMap::new(),
             refusals: Refusals::default(),
             store_problem: None,
+            counted: Counted::default(),
+            waiting: Waiting::default(),
             identity: parts.identity,
             environment: parts.environment,
             store: parts.store,
@@ -329,8 +333,7 @@ impl Core {
     /// Tells the engine what is here, and the files which folders there are.
     async fn begin(&mut self) {
         self.tell_of_start();
-        let now_ms = self.environment.wall_ms();
-        self.tell(Event::WallClock { now_ms }).await;
+        self.tell_wall_clock().await;
         let documents: Vec<_> = self.durable.clone().into_iter().collect();
         for (document, vector) in documents {
             self.tell(Event::Loaded { document, generation: Generation::default(), vector }).await;
@@ -367,6 +370,7 @@ impl Core {
             if matches!(ready, Ready::Shutdown) {
                 break;
             }
+            self.waiting = waiting(&inputs);
             self.take(ready).await;
             for _ in 1..EVENTS_PER_TURN {
                 let Some(ready) = poll(&mut inputs, &mut done, self.checks.has_room()) else { break };
@@ -464,6 +468,7 @@ impl Core {
         self.store_problem = outcome.problem;
         for done in outcome.done {
             if done.result.is_ok() {
+                self.counted.items_committed += 1;
                 self.documents.committed(&done.changes);
                 self.advance_durable(&done.changes, done.own).await;
             }
@@ -610,6 +615,11 @@ fn author_state(actor: murmurate_crdt::id::ActorId) -> String {
 /// A state's key without its kind. Only once: a folder may be called like a kind.
 fn after<'a>(key: &'a str, kind: &str) -> &'a str {
     key.strip_prefix(kind).unwrap_or(key)
+}
+
+/// What waits, besides requests and what the network counts by itself.
+fn waiting(inputs: &Inputs) -> Waiting {
+    Waiting { file_events: inputs.files.len(), check_events: inputs.checks.len() }
 }
 
 /// What is ready already.

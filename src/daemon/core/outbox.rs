@@ -32,6 +32,11 @@ impl<T> Outbox<T> {
         }
     }
 
+    /// How many messages wait, here and in the channel.
+    pub(crate) fn waiting(&self) -> usize {
+        self.kept.len() + self.sender.max_capacity() - self.sender.capacity()
+    }
+
     /// Resolves once there is room for what is kept; never while nothing is. Cancel safe.
     pub(crate) fn room(&self) -> impl Future<Output = ()> + use<T> {
         let sender = (!self.kept.is_empty()).then(|| self.sender.clone());

@@ -18,12 +18,8 @@ use murmurate_crdt::register::{Cell, Register};
 use super::Core;
 use super::answer::{no_document, no_edit, not_durable};
 use super::commits::{Item, Then};
+use super::limits::{OPEN_BYTES, OPEN_PUTS};
 use crate::daemon::request::Reply;
-
-/// Bytes of values in one change: larger ones take longer to pass on than they save.
-const OPEN_BYTES: usize = 64 << 10;
-/// Values in one change.
-const OPEN_PUTS: usize = 256;
 
 /// Puts to one document that wait for company.
 #[derive(Default)]

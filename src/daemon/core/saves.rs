@@ -91,6 +91,7 @@ impl Core {
     }
 
     pub(super) async fn take_file_event(&mut self, event: FileEvent) {
+        self.counted.file_event(&event);
         match event {
             FileEvent::Saved { folder, path, bytes, hash, executable, changed_ms, kind } => {
                 let Ok(document) = DocumentId::new(&format!("{folder}/{path}")) else { return };
@@ -425,6 +426,7 @@ impl Core {
         let held = Held { line, column, why, cause, output, since_ms, is_late };
         if !is_late || slot.held.is_none() {
             slot.held = Some(held);
+            self.counted.holds += 1;
         }
     }
 

@@ -14,15 +14,9 @@ use murmurate_crdt::overlay::Overlay;
 use tokio::sync::mpsc;
 
 use super::Core;
+use super::limits::{RESUMED_CHANGES, TOLD_DOCUMENTS, WATCHES};
 use super::view::{Shown, ShownKey};
 use crate::daemon::request::Watcher;
-
-/// Watches at once: each may cost a queue of events.
-pub(super) const WATCHES: usize = 256;
-/// Applied changes that a resumed watch is caught up on; further back it is told to read anew.
-const RESUMED_CHANGES: usize = 10_000;
-/// Documents of which it is kept what their watchers were told last: it saves looking at all keys twice a change.
-const TOLD_DOCUMENTS: usize = 64;
 
 struct Watch {
     prefix: String,
@@ -52,6 +46,16 @@ impl Watches {
             self.told.clear();
         }
         self.told.insert(document.clone(), shown);
+    }
+
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.watches.len()
+    }
+
+    /// The most events that one of them waits to read.
+    pub(super) fn most_waiting(&self) -> usize {
+        self.watches.iter().map(|watch| watch.watcher.waiting()).max().unwrap_or(0)
     }
 
     /// Whether anybody watches keys of the document.
@@ -139,6 +143,7 @@ impl Core {
             }
             let goes_on = watch.watcher.offer(event.clone(), &watch.last);
             watch.last.clone_from(&event.resume);
+            self.counted.watches_reset += u64::from(!goes_on && !watch.watcher.is_closed());
             goes_on
         });
     }

@@ -1,7 +1,6 @@
 //! Bringing files in step with documents: a render is written once all changes in it are durable.
 
 use std::ops::Bound;
-use std::time::Duration;
 
 use bytes::Bytes;
 use murmurate_crdt::conflict::Conflict;
@@ -12,20 +11,9 @@ use super::Core;
 use super::commits::{Item, Then};
 use super::documents::{DocumentError, DueSnapshot};
 use super::folders::{Base, Writing, slot_state};
+use super::limits::{BLOCKED_RETRY, DOCUMENTS_PER_TURN, RACED_RETRY, SNAPSHOT_QUIET, WRITE_RETRY};
 use super::overlays::Effective;
 use crate::daemon::files::{ContentHash, FileCommand, Ticket, WriteFailure};
-
-/// Documents rendered in one turn: at the start all are, and requests and peers don't wait for them.
-const DOCUMENTS_PER_TURN: usize = 64;
-/// How long a document is left alone before its snapshot is written: longer than the pauses of whoever writes to it in a
-/// loop.
-const SNAPSHOT_QUIET: Duration = Duration::from_millis(500);
-/// How long until a write is tried again that may succeed by itself.
-const RETRY: Duration = Duration::from_secs(1);
-/// How long until a write is tried again that raced with a save.
-const RACED_RETRY: Duration = Duration::from_millis(20);
-/// How long until a write is tried again that somebody must clear the way for.
-const BLOCKED_RETRY: Duration = Duration::from_secs(10);
 
 impl Core {
     /// Renders what changed, once: files, watchers, counts of conflicts, snapshots. Of much, a part.
@@ -144,7 +132,7 @@ impl Core {
 
     /// The changes in a render are durable: the file may have it, unless an edit came meanwhile.
     pub(super) async fn write_file(&mut self, document: &DocumentId, ticket: Ticket, durable: bool) {
-        let again = self.environment.monotonic() + RETRY;
+        let again = self.environment.monotonic() + WRITE_RETRY;
         let Some(slot) = self.folders.slot(document) else { return };
         let Some(writing) = slot.writing.as_mut().filter(|writing| writing.ticket == ticket) else { return };
         let Some(rendered) = writing.target.rendered.clone().filter(|_| durable) else {
@@ -188,7 +176,7 @@ impl Core {
         let after = match why {
             // What raced was reported before, and is merged by now.
             WriteFailure::Raced => RACED_RETRY,
-            why if why.may_pass() => RETRY,
+            why if why.may_pass() => WRITE_RETRY,
             _ => BLOCKED_RETRY,
         };
         if *why != WriteFailure::Raced {

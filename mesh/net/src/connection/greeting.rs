@@ -26,8 +26,6 @@ pub(crate) type Instance = [u8; 16];
 const VERSION: u8 = 1;
 const READY: u8 = 1;
 const CHOSEN: u8 = 2;
-/// The longest Hello taken: room for fields that later versions append.
-const HELLO_BYTES: usize = 1_024;
 
 /// Why no connection came of a greeting.
 #[derive(Debug)]
@@ -175,7 +173,7 @@ impl Greeting<'_> {
         let mut length = [0; 2];
         receive.read_exact(&mut length).await?;
         let length = usize::from(u16::from_be_bytes(length));
-        if length > HELLO_BYTES {
+        if length > limits::HELLO_BYTES {
             return Err(GreetingError::Protocol(format!("a greeting of {length} bytes")));
         }
         let mut body = vec![0; length];

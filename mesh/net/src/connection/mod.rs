@@ -30,18 +30,17 @@ use crate::close::{CloseCode, DisconnectReason, close};
 use crate::event::{EventSender, NetworkEvent};
 use crate::gossip::Gossip;
 use crate::limits;
+use crate::meter::Meter;
 use frame::FrameDecoder;
 use queue::SendQueues;
 use registry::Seat;
-
-/// Bytes taken from a stream at once.
-const READ_BYTES: usize = 64 << 10;
 
 /// Where a connection's frames go.
 #[derive(Clone)]
 pub(crate) struct Receivers {
     pub(crate) events: EventSender,
     pub(crate) gossip: Arc<Gossip>,
+    pub(crate) meter: Arc<Meter>,
 }
 
 /// Runs an admitted connection until it ends.
@@ -209,8 +208,12 @@ async fn read(mut stream: RecvStream, peer: NodeId, receivers: Receivers) -> Res
     loop {
         loop {
             match decoder.next(&mut chunk) {
-                Ok(Some(frame)) if class == Class::Gossip => receivers.gossip.received(peer, frame),
+                Ok(Some(frame)) if class == Class::Gossip => {
+                    receivers.meter.received(class, frame.len());
+                    receivers.gossip.received(peer, frame);
+                }
                 Ok(Some(frame)) => {
+                    receivers.meter.received(class, frame.len());
                     if receivers.events.frame(peer, frame).await.is_err() {
                         return Ok(());
                     }
@@ -254,7 +257,7 @@ enum Chunk {
 }
 
 async fn read_chunk(stream: &mut RecvStream) -> Result<Chunk, BrokenPeer> {
-    match stream.read_chunk(READ_BYTES, true).await {
+    match stream.read_chunk(limits::READ_BYTES, true).await {
         Ok(Some(chunk)) => Ok(Chunk::Bytes(chunk.bytes)),
         Ok(None) => Ok(Chunk::End),
         Err(ReadError::ConnectionLost(_)) => Ok(Chunk::Lost),

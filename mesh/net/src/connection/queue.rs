@@ -3,13 +3,14 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use tokio::sync::{Notify, watch};
 
 use crate::class::Class;
 use crate::limits::{GOSSIP_QUEUE_FRAMES, SEND_QUEUE_BYTES, SEND_QUEUE_FRAMES, WRITE_BYTES};
+use crate::meter::{Depth, Meter};
 
 /// What became of a frame that was to be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,32 +60,42 @@ pub(crate) struct SendQueues {
     overflowed: AtomicBool,
     overflow: Notify,
     writers_ended: watch::Sender<usize>,
+    meter: Arc<Meter>,
 }
 
 impl SendQueues {
+    pub(crate) fn new(meter: Arc<Meter>) -> Self {
+        Self { meter, ..Self::default() }
+    }
+
     fn queue(&self, class: Class) -> &Queue {
         &self.queues[usize::from(class.number())]
     }
 
     /// Queues a frame or drops it; never waits.
     pub(crate) fn push(&self, class: Class, frame: Bytes) -> SendOutcome {
+        let meter = self.meter.of(class);
         if frame.len() > class.frame_bytes() {
+            meter.dropped_too_large.one();
             return SendOutcome::TooLarge;
         }
         let queue = self.queue(class);
         let mut waiting = queue.lock();
         if waiting.is_finished {
+            meter.dropped_unconnected.one();
             return SendOutcome::NotConnected;
         }
         if class == Class::Gossip && waiting.frames.len() >= GOSSIP_QUEUE_FRAMES {
             let oldest = waiting.frames.pop_front();
             waiting.bytes -= oldest.map_or(0, |frame| frame.len());
+            meter.dropped_replaced.one();
         }
         if !waiting.has_room(frame.len()) {
             if !std::mem::replace(&mut waiting.is_full, true) {
                 self.overflowed.store(true, Ordering::Release);
                 self.overflow.notify_one();
             }
+            meter.dropped_full.one();
             return SendOutcome::QueueFull;
         }
         waiting.bytes += frame.len();
@@ -110,7 +121,9 @@ impl SendQueues {
             {
                 let mut waiting = queue.lock();
                 if !waiting.frames.is_empty() {
-                    return Some(take_some(&mut waiting));
+                    let (frames, bytes) = take_some(&mut waiting);
+                    self.meter.sent(class, frames.len(), bytes);
+                    return Some(frames);
                 }
                 if waiting.is_finished {
                     return None;
@@ -118,6 +131,13 @@ impl SendQueues {
             }
             changed.await;
         }
+    }
+
+    /// How many frames of a class wait, and how many bytes.
+    pub(crate) fn depths(&self, class: Class) -> (Depth, Depth) {
+        let most = if class == Class::Gossip { GOSSIP_QUEUE_FRAMES } else { SEND_QUEUE_FRAMES };
+        let waiting = self.queue(class).lock();
+        (Depth::new(waiting.frames.len(), most), Depth::new(waiting.bytes, SEND_QUEUE_BYTES))
     }
 
     /// A writer ended: all is sent and acknowledged, or the connection is lost.
@@ -141,7 +161,8 @@ impl SendQueues {
     }
 }
 
-fn take_some(waiting: &mut Waiting) -> Vec<Bytes> {
+/// Some frames, and their bytes.
+fn take_some(waiting: &mut Waiting) -> (Vec<Bytes>, usize) {
     let mut frames = Vec::new();
     let mut bytes = 0;
     while let Some(frame) = waiting.frames.pop_front_if(|frame| bytes == 0 || bytes + frame.len() <= WRITE_BYTES) {
@@ -152,7 +173,7 @@ fn take_some(waiting: &mut Waiting) -> Vec<Bytes> {
     if waiting.bytes <= SEND_QUEUE_BYTES / 2 && waiting.frames.len() <= SEND_QUEUE_FRAMES / 2 {
         waiting.is_full = false;
     }
-    frames
+    (frames, bytes)
 }
 
 #[cfg(test)]

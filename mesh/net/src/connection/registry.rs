@@ -20,6 +20,7 @@ use crate::class::Class;
 use crate::close::{self, CloseCode};
 use crate::gossip::Links;
 use crate::limits;
+use crate::meter::{Depth, Meter};
 use crate::traffic::Traffic;
 
 /// Resolves when the connection's last event was handed over.
@@ -83,8 +84,17 @@ pub(crate) enum Admission {
 
 pub(crate) struct Registry {
     entries: Mutex<BTreeMap<NodeId, Entry>>,
+    /// Connections with a seat, and what went over those that gave theirs up: so that no traffic is ever forgotten.
+    seated: Mutex<Seated>,
+    meter: Arc<Meter>,
     // Not a watch channel: that wakes those who wait in an order of its own randomness, and so a simulation would part.
     changed: Notify,
+}
+
+#[derive(Default)]
+struct Seated {
+    connections: BTreeMap<usize, quinn::Connection>,
+    ended: Traffic,
 }
 
 impl Links for Registry {
@@ -101,8 +111,12 @@ impl Links for Registry {
 }
 
 impl Registry {
-    pub(crate) fn new() -> Self {
-        Self { entries: Mutex::default(), changed: Notify::new() }
+    pub(crate) fn new(meter: Arc<Meter>) -> Self {
+        Self { entries: Mutex::default(), seated: Mutex::default(), meter, changed: Notify::new() }
+    }
+
+    fn seated(&self) -> MutexGuard<'_, Seated> {
+        self.seated.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<NodeId, Entry>> {
@@ -159,6 +173,22 @@ impl Registry {
         all
     }
 
+    /// What went over all connections that there ever were.
+    pub(crate) fn traffic_ever(&self) -> Traffic {
+        let seated = self.seated();
+        let mut all = seated.ended;
+        seated.connections.values().for_each(|connection| all += Traffic::of(connection));
+        all
+    }
+
+    /// How much of a class waits for the peer for whom most waits: frames, bytes.
+    pub(crate) fn depths(&self, class: Class) -> (Depth, Depth) {
+        let entries = self.lock();
+        let depths = entries.values().map(|entry| entry.queues.depths(class));
+        let none = SendQueues::default().depths(class);
+        depths.fold(none, |(frames, bytes), (more, larger)| (frames.or_fuller(more), bytes.or_fuller(larger)))
+    }
+
     /// Resolves after the next change. What changes between this call and the wait counts, too.
     pub(crate) fn changed(&self) -> Notified<'_> {
         self.changed.notified()
@@ -200,7 +230,7 @@ impl Registry {
             predecessor = Some(entry.gone.clone());
         }
         let (gone_sender, gone) = watch::channel(());
-        let queues = Arc::<SendQueues>::default();
+        let queues = Arc::new(SendQueues::new(Arc::clone(&self.meter)));
         let seat = Seat {
             peer: candidate.peer,
             connection: candidate.connection.clone(),
@@ -219,6 +249,8 @@ impl Registry {
             gone,
         };
         tracing::debug!(peer = %candidate.peer, dialled_here = entry.is_dialled_here, "connection admitted");
+        self.seated().connections.insert(seat.connection.stable_id(), seat.connection.clone());
+        self.meter.connections_opened.one();
         entries.insert(candidate.peer, entry);
         drop(entries);
         self.changed.notify_waiters();
@@ -227,6 +259,12 @@ impl Registry {
 
     /// Removes a connection that ended, unless another has taken its place.
     fn remove(&self, seat: &Seat) {
+        self.meter.connections_ended.one();
+        let mut seated = self.seated();
+        if let Some(connection) = seated.connections.remove(&seat.connection.stable_id()) {
+            seated.ended += Traffic::of(&connection);
+        }
+        drop(seated);
         let mut entries = self.lock();
         let is_current =
             entries.get(&seat.peer).is_some_and(|entry| entry.connection.stable_id() == seat.connection.stable_id());

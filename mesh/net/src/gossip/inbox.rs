@@ -132,7 +132,7 @@ impl Inbox {
         self.lock().dropped
     }
 
-    #[cfg(test)]
+    /// How many frames wait, and how many bytes.
     pub(super) fn held(&self) -> (usize, usize) {
         let waiting = self.lock();
         (waiting.frames.len(), waiting.bytes)

@@ -44,6 +44,7 @@ use self::inbox::Inbox;
 use crate::environment::Environment;
 use crate::event::EventSender;
 use crate::limits;
+use crate::meter::Depth;
 
 /// What a member says of itself, by key.
 pub type Keys = BTreeMap<String, String>;
@@ -251,6 +252,11 @@ impl Gossip {
             dropped: self.shared.inbox.dropped(),
             ..lock(&self.shared.health).clone()
         }
+    }
+
+    /// Bytes of frames that wait to be taken.
+    pub(crate) fn depth(&self) -> Depth {
+        Depth::new(self.shared.inbox.held().1, limits::GOSSIP_INBOX_BYTES)
     }
 
     /// Takes in a peer's frame; never waits.

@@ -76,7 +76,7 @@ impl Hub {
 
     /// Starts a node, in place of what ran under its id before.
     fn start(self: &Arc<Self>, number: u8, generation: u64, members: u8) -> Node {
-        let (events, receiver) = channel();
+        let (events, receiver) = channel(Arc::default());
         let own = node(number);
         let environment = Environment::seeded(u64::from(number), Arc::new(SimulatedClock::new(GENERATION)));
         let links = Arc::new(HubLinks { own, hub: Arc::clone(self) });

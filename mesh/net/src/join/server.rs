@@ -55,6 +55,7 @@ impl Broken {
 pub(crate) async fn serve(shared: &Arc<Shared>, connection: Connection, from: SocketAddr) {
     connection.set_max_concurrent_uni_streams(VarInt::from_u32(0));
     let Some(_permit) = JoinPermit::take(shared) else {
+        shared.meter.joins_refused.one();
         return close(&connection, CloseCode::Busy, "too many joins at once");
     };
     if let Err(broken) = converse(shared, &connection, from).await {

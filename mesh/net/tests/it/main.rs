@@ -12,6 +12,7 @@ mod identities;
 mod issuing;
 mod joining;
 mod lossy;
+mod metering;
 mod relay;
 mod rogue;
 mod support;

@@ -3,17 +3,7 @@
 
 use std::time::Duration;
 
-/// A tick that comes later than this tells that the host is overloaded or was stopped; timers are good to some ms.
-const LATE: Duration = Duration::from_millis(500);
-/// A tick that comes later than this tells that it stood still, while its peers' answers went unheard: after so long they
-/// give up a link.
-const STANDSTILL: Duration = Duration::from_millis(1_500);
-/// After a standstill nobody is suspected for so long: connections that went meanwhile are back by then.
-const REST: Duration = Duration::from_secs(3);
-/// The highest level: four times as much time as usual. Lifeguard goes to eight, from a timeout five times as short.
-const LEVELS: u32 = 3;
-/// Without further trouble, one level less after this time.
-const DECAY: Duration = Duration::from_secs(10);
+use crate::limits::{DOUBT_DECAY, DOUBT_LEVELS, LATE_TICK, REST, STANDSTILL};
 
 /// How far this host trusts itself.
 #[derive(Debug, Default)]
@@ -24,24 +14,25 @@ pub(crate) struct Doubt {
 }
 
 impl Doubt {
-    /// A tick came `late`.
-    pub(crate) fn note(&mut self, now: Duration, late: Duration) {
-        if late > LATE {
+    /// A tick came `late`; says whether that is a reason for doubt.
+    pub(crate) fn note(&mut self, now: Duration, late: Duration) -> bool {
+        if late > LATE_TICK {
             self.raise(now);
         }
         if late > STANDSTILL {
             self.rest_until = Some(now + REST);
         }
+        late > LATE_TICK
     }
 
     /// Something tells that this host is worse than others: it lags, or was suspected itself.
     pub(crate) fn raise(&mut self, now: Duration) {
-        self.level = (self.level_at(now) + 1).min(LEVELS);
+        self.level = (self.level_at(now) + 1).min(DOUBT_LEVELS);
         self.since = now;
     }
 
     fn level_at(&self, now: Duration) -> u32 {
-        let passed = now.saturating_sub(self.since).as_millis() / DECAY.as_millis();
+        let passed = now.saturating_sub(self.since).as_millis() / DOUBT_DECAY.as_millis();
         self.level.saturating_sub(u32::try_from(passed).unwrap_or(u32::MAX))
     }
 
@@ -70,7 +61,7 @@ mod tests {
         let (ms, mut doubt) = (Duration::from_millis, Doubt::default());
         doubt.note(ms(0), ms(500));
         assert_eq!(doubt.multiplier(ms(0)), 1);
-        (1..6).for_each(|time| doubt.note(ms(time), ms(501)));
+        (1..6).for_each(|time| assert!(doubt.note(ms(time), ms(501))));
         assert_eq!(doubt.multiplier(ms(5)), 4);
         assert!(!doubt.is_resting(ms(5)));
         assert_eq!(doubt.multiplier(ms(10_005)), 3);

@@ -43,7 +43,7 @@ use self::probes::{Asked, Probe, Probes};
 use self::suspicion::refutation;
 use crate::context::Context;
 use crate::effect::Class;
-use crate::engine::Engine;
+use crate::engine::{Engine, Filled};
 use crate::message::{Message, RUMOURS_PER_MESSAGE, Rumour};
 use crate::peers::MemberState;
 use crate::summary::Hash;
@@ -92,9 +92,14 @@ impl Health {
         }
     }
 
-    /// A tick came late by so much.
-    pub(crate) fn ticked(&mut self, now: Duration, late: Duration) {
-        self.doubt.note(now, late);
+    /// A tick came late by so much; says whether that is a reason for doubt.
+    pub(crate) fn ticked(&mut self, now: Duration, late: Duration) -> bool {
+        self.doubt.note(now, late)
+    }
+
+    /// Others' questions, with their limit.
+    pub(crate) fn probes_filled(&self) -> Filled {
+        self.probes.filled()
     }
 
     /// What the wall clock says now.
@@ -182,7 +187,7 @@ impl Engine {
             // An older peer knows no pings: the link has to do.
             Some(false) => self.answer_probe(ctx, &asked, true),
             None if is_lost => self.answer_probe(ctx, &asked, false),
-            _ if !self.health.probes.ask(number, asked) => {}
+            _ if !self.health.probes.ask(number, asked) => ctx.counts.probes_ignored += 1,
             Some(true) => ctx.send(node, Class::Control, &Message::Ping { request: number }),
             None => self.review_links_soon(ctx.now),
         }
@@ -281,6 +286,7 @@ impl Engine {
             return;
         }
         if let Some(told) = self.peers.record(node).and_then(Record::told) {
+            ctx.counts.suspicions += u64::from(told.state == MemberState::Alive);
             let told = Told { state: MemberState::Suspect, ..told };
             self.believe(ctx, Rumour::of(node, told, self.config.node), None);
             if let Some(until) = self.suspicion_ends(node, ctx.now) {
@@ -309,6 +315,7 @@ impl Engine {
             if told.state == MemberState::Alive {
                 self.health.own = told;
             } else {
+                ctx.counts.refutations += 1;
                 self.health.own = told.refuted();
                 self.health.doubt.raise(ctx.now);
             }
@@ -462,6 +469,7 @@ impl Engine {
         self.health.suspects.remove(&node);
         let told = self.peers.record(node).and_then(Record::told);
         if let Some(told) = told.filter(|_| self.peers.session(node).is_none()) {
+            ctx.counts.deaths += 1;
             let told = Told { state: MemberState::Dead, ..told };
             self.believe(ctx, Rumour::of(node, told, self.config.node), None);
         }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use murmurate_crdt::id::NodeId;
 
-/// Others' questions at one time: what all links of a lossy rack may ask in a second. What is beyond isn't answered.
-const ASKED: usize = 64;
+use crate::engine::Filled;
+use crate::limits::PROBES_ASKED;
 
 /// A question of this host's about a member.
 #[derive(Debug)]
@@ -40,11 +40,16 @@ pub(crate) struct Probes {
 impl Probes {
     /// Takes in a question of another host; says whether there was room.
     pub(crate) fn ask(&mut self, number: u64, asked: Asked) -> bool {
-        let has_room = self.asked.len() < ASKED;
+        let has_room = self.asked.len() < PROBES_ASKED;
         if has_room {
             self.asked.insert(number, asked);
         }
         has_room
+    }
+
+    /// Others' questions.
+    pub(crate) fn filled(&self) -> Filled {
+        Filled { held: self.asked.len(), limit: PROBES_ASKED }
     }
 
     /// The member answered the ping with this number.

@@ -10,17 +10,12 @@ use std::time::Duration;
 use murmurate_crdt::id::NodeId;
 
 use super::suspicion::CONFIRMATIONS;
+use crate::limits::{FLAP_DOUBLINGS, FLAPS, FLAPS_WITHIN};
 use crate::message::Rumour;
 use crate::peers::MemberState;
 
 /// Transitions that are remembered of each member: enough for people to see what goes on.
 pub const HISTORY: usize = 16;
-/// Suspicions within this time tell whether a member flaps.
-const FLAPS_WITHIN: Duration = Duration::from_secs(60);
-/// More suspicions than this in that time are flapping: three are a bad minute.
-const FLAPS: usize = 3;
-/// Each further one doubles how long the member is only suspected, so many times.
-const FLAP_DOUBLINGS: usize = 3;
 
 /// A change of a member's state, as this host saw it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,17 +5,9 @@ use std::time::Duration;
 
 use murmurate_crdt::id::NodeId;
 
+use crate::engine::Filled;
+use crate::limits::{ANNOUNCERS, GRAFT_AFTER, GRAFT_NEXT_AFTER, MISSING_ITEMS};
 use crate::message::ItemId;
-
-/// An announced item is waited for as long: its tree may have more hops than the announcement, and a graft of what is
-/// on its way costs a copy. Shorter than what anti-entropy waits, so that a broken tree is mended, not gone around.
-const GRAFT_AFTER: Duration = Duration::from_millis(100);
-/// Then each of those who announced it is asked, one after the other: a round trip on a slow line.
-const GRAFT_NEXT_AFTER: Duration = Duration::from_millis(500);
-/// Items waited for: two full announcements. What is beyond, anti-entropy brings.
-const ITEMS: usize = 4_096;
-/// Who announced one: as many as a host usually has links.
-const ANNOUNCERS: usize = 8;
 
 #[derive(Debug)]
 struct Announced {
@@ -32,9 +24,10 @@ pub(super) struct Missing {
 }
 
 impl Missing {
-    pub(super) fn announced(&mut self, id: ItemId, by: NodeId, now: Duration) {
-        if self.items.len() >= ITEMS && !self.items.contains_key(&id) {
-            return;
+    /// Waits for an item, if there is room.
+    pub(super) fn announced(&mut self, id: ItemId, by: NodeId, now: Duration) -> bool {
+        if self.items.len() >= MISSING_ITEMS && !self.items.contains_key(&id) {
+            return false;
         }
         let graft_at = now + GRAFT_AFTER;
         self.wakes = self.wakes.or(Some(graft_at));
@@ -42,10 +35,15 @@ impl Missing {
         if announced.by.len() < ANNOUNCERS && !announced.by.contains(&by) {
             announced.by.push(by);
         }
+        true
     }
 
     pub(super) fn remove(&mut self, id: &ItemId) {
         self.items.remove(id);
+    }
+
+    pub(super) fn filled(&self) -> Filled {
+        Filled { held: self.items.len(), limit: MISSING_ITEMS }
     }
 
     pub(super) fn wakes(&self) -> Option<Duration> {

@@ -27,7 +27,7 @@ pub(crate) use self::shelf::{Item, Kind};
 use self::trees::Trees;
 use crate::context::Context;
 use crate::effect::Class;
-use crate::engine::Engine;
+use crate::engine::{Engine, Filled};
 use crate::message::{ITEMS_PER_MESSAGE, ItemId, Message};
 
 /// The tree of the roster's statements.
@@ -49,6 +49,11 @@ impl Plumtree {
     /// When something is to be announced or grafted.
     pub(crate) fn wakes(&self) -> Option<Duration> {
         self.announce_at.into_iter().chain(self.missing.wakes()).min()
+    }
+
+    /// Bytes that may be fetched, items that are missing, and trees, each with its limit.
+    pub(crate) fn filled(&self) -> (Filled, Filled, Filled) {
+        (self.shelf.filled(), self.missing.filled(), self.trees.filled())
     }
 
     /// The link with a peer is gone.
@@ -132,7 +137,8 @@ impl Engine {
     pub(crate) fn receive_announce(&mut self, ctx: &mut Context<'_>, peer: NodeId, items: Vec<ItemId>) {
         for id in items {
             if !self.plumtree.shelf.has_seen(&id) {
-                self.plumtree.missing.announced(id, peer, ctx.now);
+                let is_awaited = self.plumtree.missing.announced(id, peer, ctx.now);
+                ctx.counts.announcements_ignored += u64::from(!is_awaited);
             }
         }
     }

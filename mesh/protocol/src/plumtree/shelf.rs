@@ -8,6 +8,7 @@ use murmurate_crdt::id::NodeId;
 
 use crate::context::Context;
 use crate::effect::Class;
+use crate::engine::Filled;
 use crate::message::ItemId;
 
 /// Names of items that came: at 10 changes a second those of a quarter of an hour, in about 1 MiB.
@@ -94,6 +95,11 @@ impl Shelf {
             self.kept_order.pop_front();
             self.kept_bytes -= self.kept.remove(&oldest).map_or(0, |item| item.bytes.len());
         }
+    }
+
+    /// Bytes that are kept.
+    pub(super) fn filled(&self) -> Filled {
+        Filled { held: self.kept_bytes, limit: KEPT_BYTES }
     }
 
     pub(super) fn get(&self, id: &ItemId) -> Option<&Item> {

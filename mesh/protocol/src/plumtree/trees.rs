@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use murmurate_crdt::id::NodeId;
 
-/// Trees that are remembered: authors that write at one time. One more, and the least used is forgotten, which costs a
-/// few copies when its author writes again.
-const TREES: usize = 256;
+use crate::engine::Filled;
+use crate::limits::TREES;
 
 #[derive(Debug, Default)]
 struct Tree {
@@ -41,6 +40,10 @@ impl Trees {
     /// The links on which the tree's items are only announced.
     pub(super) fn lazy(&mut self, author: NodeId, now: Duration) -> &BTreeSet<NodeId> {
         &self.tree(author, now).lazy
+    }
+
+    pub(super) fn filled(&self) -> Filled {
+        Filled { held: self.0.len(), limit: TREES }
     }
 
     /// A link is gone. A new one with the same peer is eager.

@@ -190,6 +190,23 @@ impl Core {
         }
     }
 
+    /// The files of all folders, by the names of their states.
+    pub(super) fn file_counts(&self) -> BTreeMap<&'static str, u64> {
+        let states = [
+            FileState::InStep,
+            FileState::Held,
+            FileState::KeptBack,
+            FileState::Skipped,
+            FileState::Waiting,
+            FileState::DeleteHeld,
+            FileState::Failed,
+        ];
+        let mut counts: BTreeMap<&str, u64> = states.into_iter().map(|state| (state.name(), 0)).collect();
+        let files = self.folders.kept.values().flat_map(Folder::states);
+        files.for_each(|(_, state)| *counts.entry(state.name()).or_default() += 1);
+        counts
+    }
+
     fn file_status(&self, name: &str, folder: &Folder, path: &str) -> FileStatus {
         let state = folder.state_of(path);
         let mut status = blank_status(name, path, state);

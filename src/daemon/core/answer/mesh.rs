@@ -29,9 +29,9 @@ impl Core {
         links.chain(lagging).chain(clocks).chain(self.other_versions(&peers)).chain(self.limits_near()).collect()
     }
 
-    /// A host that others reach and this one doesn't: a link is broken, in one direction or in both.
+    /// A host that others reach, and this one doesn't that should: a link is broken, in one direction or in both.
     fn missing_link(&self, peer: &Peer) -> Option<Problem> {
-        let is_missing = peer.state != PeerState::Alive && !peer.through.is_empty();
+        let is_missing = !peer.connected && !peer.through.is_empty() && self.engine.links().contains(&peer.node);
         is_missing.then(|| Problem {
             code: ErrorCode::NoLink,
             what: format!("no connection with {}", self.node_name(peer.node)),
@@ -113,7 +113,7 @@ impl Core {
         let near = [
             ("bytes of changes that wait for others", held.waiting_bytes, self.engine.waiting_bytes_limit()),
             ("folders in the mesh", folders.len(), FOLDERS),
-            ("open watches", watches, super::super::watches::WATCHES),
+            ("open watches", watches, crate::daemon::core::limits::WATCHES),
         ];
         let near = near.into_iter().filter(|(_, count, limit)| count * 100 >= limit * NEAR_PERCENT);
         near.map(|(what, count, limit)| Problem {

@@ -6,6 +6,7 @@ mod edits;
 mod facts;
 mod folders;
 mod mesh;
+mod metrics;
 mod reads;
 mod states;
 mod status;
@@ -30,6 +31,7 @@ impl Core {
             Request::Pulse { reply } => drop(reply.send(Ok(self.pulse()))),
             Request::Facts { reply } => drop(reply.send(Ok(self.facts()))),
             Request::Status { reply } => drop(reply.send(Ok(self.status()))),
+            Request::Metrics { reply } => drop(reply.send(Ok(self.metrics()))),
             Request::Counters { reply } => drop(reply.send(Ok(self.counters()))),
             Request::Members { reply } => drop(reply.send(Ok(self.members()))),
             Request::Membership(request) => self.answer_membership(request).await,

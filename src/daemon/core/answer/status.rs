@@ -23,7 +23,7 @@ impl Core {
         Pulse { alive, hosts, conflicts: self.conflict_count(), problem: self.store_problem.clone() }
     }
 
-    fn conflict_count(&self) -> u64 {
+    pub(super) fn conflict_count(&self) -> u64 {
         self.conflicted.values().map(|count| *count as u64).sum()
     }
 
@@ -56,7 +56,7 @@ impl Core {
         Counters { v: V1, network }
     }
 
-    fn store_health(&self) -> StoreHealth {
+    pub(super) fn store_health(&self) -> StoreHealth {
         StoreHealth {
             healthy: self.store_problem.is_none(),
             problem: self.store_problem.clone(),
@@ -164,14 +164,26 @@ impl Core {
         Members { v: V1, members }
     }
 
-    /// The other members; who was revoked is none any more.
+    /// The other members. Who was revoked is none any more, and who is gone for long is forgotten, until it returns.
     pub(in crate::daemon::core) fn peers(&self) -> Vec<Peer> {
+        let mut peers = self.known_peers();
+        peers.retain(|peer| !self.is_forgotten(peer));
+        peers
+    }
+
+    /// The same, with those that are gone for long.
+    pub(in crate::daemon::core) fn known_peers(&self) -> Vec<Peer> {
         let mut peers = self.engine.members(self.environment.monotonic());
         peers.retain(|peer| !self.engine.roster().is_revoked(peer.node));
         peers
     }
 
-    pub(super) fn member(&self, peer: &Peer) -> Member {
+    fn is_forgotten(&self, peer: &Peer) -> bool {
+        let is_gone = matches!(peer.state, PeerState::Dead | PeerState::Left);
+        is_gone && self.environment.monotonic().saturating_sub(peer.since) >= self.forget_after()
+    }
+
+    pub(in crate::daemon::core) fn member(&self, peer: &Peer) -> Member {
         Member {
             name: self.node_name(peer.node),
             id: peer.node.to_string(),
@@ -192,7 +204,7 @@ impl Core {
         }
     }
 
-    fn member_counts(&self) -> MemberCounts {
+    pub(super) fn member_counts(&self) -> MemberCounts {
         let mut counts = MemberCounts { alive: 1, total: 1, in_step: 1, ..MemberCounts::default() };
         for peer in self.peers() {
             match peer.state {

@@ -107,6 +107,21 @@ impl Checks {
         &mut self.outbox
     }
 
+    /// Commands that wait for the service.
+    pub(super) fn commands_waiting(&self) -> usize {
+        self.outbox.waiting()
+    }
+
+    /// Bytes of saves that wait.
+    pub(super) fn waiting_bytes(&self) -> usize {
+        self.waiting_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Of the documents of which writes wait, the most writes.
+    pub(super) fn most_writes_waiting(&self) -> usize {
+        self.writes.values().map(CheckedWrites::waiting).max().unwrap_or(0)
+    }
+
     /// Whether further saves can be parked.
     pub(super) fn has_room(&self) -> bool {
         self.waiting_bytes.load(Ordering::Relaxed) < WAITING_BYTES
@@ -192,7 +207,13 @@ impl Core {
     /// A check or reload has ended.
     pub(super) async fn take_check_event(&mut self, event: CheckEvent) {
         // What was asked for may be of no interest any more.
-        match self.checks.jobs.remove(&event.job) {
+        let job = self.checks.jobs.remove(&event.job);
+        let counted = match job {
+            Some(Job::Reload(_)) => &mut self.counted.reloads,
+            _ => &mut self.counted.checks,
+        };
+        counted.count(event.result.is_ok());
+        match job {
             Some(Job::Edit(document)) => self.edit_checked(&document, event).await,
             Some(Job::Candidate(document)) => self.candidate_checked(&document, event).await,
             Some(Job::Write(document)) => self.write_checked(&document, event).await,

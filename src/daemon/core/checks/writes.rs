@@ -25,6 +25,13 @@ pub(super) struct CheckedWrites {
     waiting: VecDeque<Request>,
 }
 
+impl CheckedWrites {
+    /// Writes that wait behind the one that is being checked.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+}
+
 impl Core {
     /// The document whose file a request changes here, if what it writes is to be checked first: of what is put into an
     /// overlay, that of the file which shows it.

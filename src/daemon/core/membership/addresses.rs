@@ -2,17 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
 
 use murmurate_net::{Peer, PeerAddress};
 use murmurate_protocol::{Event, Fact, Own, Signer, Statement};
 
 use super::super::Core;
-
-/// How often this host's interfaces are looked at.
-pub(super) const CHECK_INTERVAL: Duration = Duration::from_secs(30);
-/// Addresses that a host says it has; each is dialled by every other host.
-const ADDRESSES: usize = 8;
+use crate::daemon::core::limits::OWN_ADDRESSES;
 
 /// How a host finds the addresses under which others reach it.
 #[derive(Debug, Clone)]
@@ -47,7 +42,7 @@ impl Advertise {
         if chosen.is_empty() {
             chosen = all.into_iter().filter(IpAddr::is_loopback).collect();
         }
-        chosen.truncate(ADDRESSES);
+        chosen.truncate(OWN_ADDRESSES);
         chosen.into_iter().map(|ip| SocketAddr::new(ip, self.listen.port()).to_string()).collect()
     }
 }

@@ -13,14 +13,14 @@ use murmurate_protocol::{Event, Fact, Signer, Statement};
 
 use super::super::Core;
 use super::super::commits::{Item, StateEntry, Then};
-use super::tickets::{DEFAULT_VALID_S, TICKETS, Ticket, USES, VALID_S};
+use super::tickets::Ticket;
+use crate::daemon::core::limits::REASON_BYTES;
+use crate::daemon::core::limits::{TICKET_DEFAULT_VALID_S, TICKET_USES, TICKET_VALID_S, TICKETS};
 use crate::daemon::founding::RECOVERY_KEY;
 use crate::daemon::request::{MembershipRequest, Reply};
 
 /// The shortest beginning of an id that names a host.
 const ID_DIGITS: usize = 4;
-/// The longest reason for a revocation.
-const REASON_BYTES: usize = 500;
 
 impl Core {
     pub(in crate::daemon::core) async fn answer_membership(&mut self, request: MembershipRequest) {
@@ -81,9 +81,9 @@ impl Core {
             return Err(self.not_issuer(WHAT));
         }
         let uses = wanted.uses.unwrap_or(1);
-        let valid_s = wanted.valid_s.unwrap_or(DEFAULT_VALID_S);
-        if !(1..=USES).contains(&uses) || !(1..=VALID_S).contains(&valid_s) {
-            let why = format!("a ticket is for 1 to {USES} hosts and can be used for 1 second to 365 days");
+        let valid_s = wanted.valid_s.unwrap_or(TICKET_DEFAULT_VALID_S);
+        if !(1..=TICKET_USES).contains(&uses) || !(1..=TICKET_VALID_S).contains(&valid_s) {
+            let why = format!("a ticket is for 1 to {TICKET_USES} hosts and can be used for 1 second to 365 days");
             return Err(ApiError::new(ErrorCode::BadRequest, WHAT, why, "give other `--uses` or `--expires`"));
         }
         let addresses = self.ticket_addresses(&wanted.addresses)?;
@@ -150,7 +150,7 @@ impl Core {
         let roster = self.engine.roster();
         let generation = match node == self.identity.node {
             true => self.engine.generation(),
-            false => self.peers().iter().find(|peer| peer.node == node).map_or(0, |peer| peer.generation),
+            false => self.known_peers().iter().find(|peer| peer.node == node).map_or(0, |peer| peer.generation),
         };
         Ok(Node {
             v: V1,
@@ -167,6 +167,9 @@ impl Core {
 
     /// How a host fares, whether it is a member or not.
     pub(super) fn member_of(&self, node: NodeId) -> Member {
+        if let Some(peer) = self.known_peers().iter().find(|peer| peer.node == node) {
+            return self.member(peer);
+        }
         let own = self.members().members.into_iter().find(|member| member.id == node.to_string());
         own.unwrap_or_else(|| self.absent(node))
     }

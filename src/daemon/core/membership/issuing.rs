@@ -6,9 +6,7 @@ use murmurate_net::join::JoinRefusal;
 use murmurate_protocol::{Fact, Signer, Statement};
 
 use super::super::Core;
-
-/// Certificates begin a little in the past: clocks differ.
-const CLOCK_SLACK_MS: u64 = 60 * 60 * 1_000;
+use crate::daemon::core::limits::CLOCK_SLACK_MS;
 
 /// A certificate that was issued, and what the mesh is told of it.
 pub(super) struct Issued {

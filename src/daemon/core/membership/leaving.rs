@@ -8,12 +8,8 @@ use murmurate_client::types::{ApiError, ErrorCode, Left, V1};
 use murmurate_protocol::{Event, Member, MemberState};
 
 use super::super::Core;
+use crate::daemon::core::limits::LEAVE_WAIT;
 use crate::daemon::request::Reply;
-
-/// How long it is waited for the others to know.
-const TELL_WAIT: Duration = Duration::from_secs(5);
-/// How often it is looked whether they do.
-pub(super) const POLL: Duration = Duration::from_millis(20);
 
 /// Why the core ended.
 #[derive(Debug)]
@@ -46,13 +42,13 @@ impl Core {
             return;
         }
         tracing::info!("leaving the mesh");
-        let until = self.environment.monotonic() + TELL_WAIT;
+        let until = self.environment.monotonic() + LEAVE_WAIT;
         self.membership.leaving = Some(Leaving { reply, until });
         self.gossip_leaving();
         self.state_own(true).await;
     }
 
-    /// Ends when all that are connected hold what this host holds, or after [`TELL_WAIT`].
+    /// Ends when all that are connected hold what this host holds, or after [`LEAVE_WAIT`].
     pub(super) fn leave_if_told(&mut self) {
         let now = self.environment.monotonic();
         let Some(leaving) = &self.membership.leaving else { return };

@@ -46,6 +46,7 @@ use self::renewal::Renewal;
 use self::tickets::Tickets;
 use super::Core;
 use super::commits::Item;
+use super::limits;
 use crate::daemon::store::StoreError;
 
 /// What this host may sign with, and what it says of itself.
@@ -64,6 +65,8 @@ pub(crate) struct Standing {
     pub(crate) peers: Vec<PeerAddress>,
     /// For how long the certificates that it issues are valid.
     pub(crate) certificate_validity: Duration,
+    /// For how long a host that is dead or left is still among the members.
+    pub(crate) forget_after: Duration,
 }
 
 /// The core's part about membership.
@@ -151,7 +154,7 @@ impl Core {
     pub(super) async fn membership_time(&mut self) {
         let now = self.environment.monotonic();
         if self.membership.addresses_at <= now {
-            self.membership.addresses_at = now + addresses::CHECK_INTERVAL;
+            self.membership.addresses_at = now + limits::ADDRESS_CHECK_INTERVAL;
             self.state_own(false).await;
         }
         if self.membership.named.wakes().is_some_and(|at| at <= now) {
@@ -164,10 +167,15 @@ impl Core {
     /// When [`Core::membership_time`] has something to do at the latest.
     pub(super) fn membership_wakes(&self) -> Duration {
         let now = self.environment.monotonic();
-        let leaving = self.membership.leaving.as_ref().map(|_| now + leaving::POLL);
+        let leaving = self.membership.leaving.as_ref().map(|_| now + limits::LEAVE_POLL);
         let renewal = self.renewal_wakes();
         let named = self.membership.named.wakes();
         leaving.into_iter().chain(named).chain([renewal, self.membership.addresses_at]).min().unwrap_or(now)
+    }
+
+    /// For how long a host that is dead or left is still among the members.
+    pub(super) fn forget_after(&self) -> Duration {
+        self.membership.standing.forget_after
     }
 
     /// This host as an issuer, if it was granted to be one.

@@ -5,13 +5,9 @@
 
 use std::time::Duration;
 
+use crate::daemon::core::limits::{NAMED_AT_ONCE, NAMED_TURN};
 use murmurate_net::PeerAddress;
 use rand_core::Rng;
-
-/// So many are dialled at a time. Settings that name no more are dialled as ever.
-const AT_ONCE: usize = 8;
-/// How long the turn of a few is: some attempts at each.
-const TURN: Duration = Duration::from_secs(3);
 
 /// The named hosts, in an order of this host's own, so that not all dial the same ones.
 #[derive(Debug)]
@@ -24,7 +20,7 @@ pub(super) struct Named {
 
 impl Named {
     pub(super) fn new(mut addresses: Vec<PeerAddress>, rng: &mut impl Rng) -> Self {
-        if addresses.len() > AT_ONCE {
+        if addresses.len() > NAMED_AT_ONCE {
             addresses.sort_by_cached_key(|_| rng.next_u64());
         }
         Self { addresses, turn: 0, next_at: None }
@@ -33,20 +29,20 @@ impl Named {
     /// Whom to dial now, of those that aren't known by another way.
     pub(super) fn choose(&mut self, now: Duration, is_known: impl Fn(&PeerAddress) -> bool) -> Vec<PeerAddress> {
         let unknown: Vec<&PeerAddress> = self.addresses.iter().filter(|address| !is_known(address)).collect();
-        if unknown.len() <= AT_ONCE {
+        if unknown.len() <= NAMED_AT_ONCE {
             self.next_at = None;
             return unknown.into_iter().cloned().collect();
         }
         match self.next_at {
-            None => self.next_at = Some(now + TURN),
+            None => self.next_at = Some(now + NAMED_TURN),
             Some(at) if at <= now => {
                 self.turn = self.turn.wrapping_add(1);
-                self.next_at = Some(now + TURN);
+                self.next_at = Some(now + NAMED_TURN);
             }
             Some(_) => {}
         }
-        let first = self.turn.wrapping_mul(AT_ONCE) % unknown.len();
-        unknown.iter().cycle().skip(first).take(AT_ONCE).map(|address| (*address).clone()).collect()
+        let first = self.turn.wrapping_mul(NAMED_AT_ONCE) % unknown.len();
+        unknown.iter().cycle().skip(first).take(NAMED_AT_ONCE).map(|address| (*address).clone()).collect()
     }
 
     /// When to ask again.
@@ -70,10 +66,10 @@ mod tests {
 
     #[test]
     fn a_few_are_dialled_at_once_as_the_settings_name_them() {
-        let mut few = named(AT_ONCE, 1);
+        let mut few = named(NAMED_AT_ONCE, 1);
         assert_eq!(few.choose(Duration::ZERO, |_| false), few.addresses);
         assert_eq!(few.wakes(), None);
-        assert_eq!(few.choose(Duration::ZERO, |address| address.to_string() == "10.0.0.1:7").len(), AT_ONCE - 1);
+        assert_eq!(few.choose(Duration::ZERO, |address| address.to_string() == "10.0.0.1:7").len(), NAMED_AT_ONCE - 1);
     }
 
     #[test]
@@ -84,13 +80,13 @@ mod tests {
         let mut turns = 0;
         while dialled.len() < 100 {
             let turn = many.choose(now, |_| false);
-            assert_eq!(turn.iter().map(ToString::to_string).collect::<BTreeSet<_>>().len(), AT_ONCE);
+            assert_eq!(turn.iter().map(ToString::to_string).collect::<BTreeSet<_>>().len(), NAMED_AT_ONCE);
             assert_eq!(many.choose(now, |_| false), turn, "asked again before its time");
             dialled.extend(turn.iter().map(ToString::to_string));
             now = many.wakes().unwrap();
             turns += 1;
         }
-        assert!(turns <= 100_usize.div_ceil(AT_ONCE), "{turns}");
+        assert!(turns <= 100_usize.div_ceil(NAMED_AT_ONCE), "{turns}");
         assert_ne!(named(100, 1).choose(now, |_| false), named(100, 2).choose(now, |_| false));
     }
 

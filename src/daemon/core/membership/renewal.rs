@@ -11,15 +11,7 @@ use murmurate_protocol::{Event, Statement};
 use rand_core::Rng;
 
 use super::super::Core;
-
-/// How long after a failure it is tried again, at most; a certificate of short validity is tried again sooner.
-const RETRY: Duration = Duration::from_secs(60);
-/// The shortest time between two attempts.
-const SHORTEST_RETRY: Duration = Duration::from_millis(500);
-/// Renewals in the time of one certificate, at most.
-const RENEWALS_PER_VALIDITY: u32 = 200;
-/// The wall clock may jump, so what is due by it is looked at this often.
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
+use crate::daemon::core::limits::{LONGEST_RENEWAL_WAIT, RENEWAL_RETRY, RENEWALS_PER_VALIDITY, SHORTEST_RENEWAL_RETRY};
 
 /// What came of asking for a new certificate.
 pub(crate) struct Renewed(Result<net::Renewed, String>);
@@ -53,10 +45,10 @@ impl Core {
         let (.., due_ms) = self.certificate_times();
         let now_ms = self.environment.wall_ms();
         let wait_ms = if self.is_needed_now() { 0 } else { due_ms.saturating_sub(now_ms) };
-        let wait = Duration::from_millis(wait_ms).min(LONGEST_WAIT);
+        let wait = Duration::from_millis(wait_ms).min(LONGEST_RENEWAL_WAIT);
         let now = self.environment.monotonic();
         let renewal = &self.membership.renewal;
-        if renewal.is_under_way { now + LONGEST_WAIT } else { (now + wait).max(renewal.not_before) }
+        if renewal.is_under_way { now + LONGEST_RENEWAL_WAIT } else { (now + wait).max(renewal.not_before) }
     }
 
     fn is_needed_now(&self) -> bool {
@@ -73,7 +65,7 @@ impl Core {
             return;
         }
         let half = Duration::from_millis(ends_ms.saturating_sub(due_ms));
-        self.membership.renewal.not_before = now + (half / 10).clamp(SHORTEST_RETRY, RETRY);
+        self.membership.renewal.not_before = now + (half / 10).clamp(SHORTEST_RENEWAL_RETRY, RENEWAL_RETRY);
         if self.engine.roster().is_revoked(self.identity.node) {
             self.membership.renewal.problem = Some("this host was revoked".to_owned());
             return;
@@ -156,7 +148,7 @@ impl Core {
         let pause = Duration::from_millis(ends_ms.saturating_sub(begins_ms)) / RENEWALS_PER_VALIDITY;
         let renewal = &mut self.membership.renewal;
         renewal.is_wanted = false;
-        renewal.not_before = self.environment.monotonic() + pause.max(SHORTEST_RETRY);
+        renewal.not_before = self.environment.monotonic() + pause.max(SHORTEST_RENEWAL_RETRY);
     }
 
     fn use_certificate(&mut self, chain: Vec<CertificateDer<'static>>) -> Result<(), String> {

@@ -9,20 +9,13 @@ use murmurate_net::join::JoinRefusal;
 use rand_core::Rng;
 
 use super::super::commits::StateEntry;
+use crate::daemon::core::limits::{TICKET_USES, TICKETS};
 
 /// Names a ticket; no secret.
 pub(crate) type TicketId = [u8; 8];
 /// Proves that a joiner has the ticket.
 pub(crate) type Secret = [u8; 16];
 
-/// Tickets kept: those that can be used, and the last ones that can't any more.
-pub(crate) const TICKETS: usize = 1_024;
-/// Hosts that may join with one ticket.
-pub(crate) const USES: u32 = 1_024;
-/// The longest time for which a ticket can be used.
-pub(crate) const VALID_S: u64 = 365 * 24 * 60 * 60;
-/// For how long a ticket can be used where nothing is said.
-pub(crate) const DEFAULT_VALID_S: u64 = 24 * 60 * 60;
 /// The state's key, with the ticket's id in hexadecimal behind it.
 pub(crate) const STATE: &str = "ticket/";
 
@@ -73,7 +66,7 @@ impl Ticket {
             .map_err(|_| DecodeError::Invalid { what: "uses", why: "past the limit" })?;
         let revoked = d.u8("revoked")? != 0;
         let count = d.varint("joined hosts")?;
-        if count > u64::from(USES) {
+        if count > u64::from(TICKET_USES) {
             return Err(DecodeError::Invalid { what: "joined hosts", why: "past the limit" });
         }
         let mut joined = Vec::new();
