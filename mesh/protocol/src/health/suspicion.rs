@@ -6,7 +6,7 @@ use std::time::Duration;
 /// Hosts besides the first that make a suspicion as sure as it gets; Lifeguard's K.
 pub const CONFIRMATIONS: usize = 3;
 /// With all confirmations a suspect has this long to refute: on a LAN a rumour crosses 10,000 hosts in 10 hops, and back,
-/// even when datagrams on the way are lost. On slower lines it has [`refutation`], where that is longer.
+/// even when datagrams on the way are lost. On slower lines it has as long as a rumour and its answer take there.
 pub const SUSPECT_LEAST: Duration = Duration::from_millis(700);
 /// Without any. One host's word may be due to its own troubles.
 pub const SUSPECT_MOST: Duration = Duration::from_secs(5);
