@@ -49,6 +49,8 @@ pub struct DaemonConfig {
     pub peers: Vec<PeerAddress>,
     /// For how long the certificates that this host issues are valid.
     pub certificate_validity: Duration,
+    /// For how long a host that is dead or left is still among the members.
+    pub forget_after: Duration,
     /// This host's roles: it has the values of their overlays, a later one's before an earlier one's.
     pub roles: Vec<Overlay>,
     /// What is checked and reloaded.
@@ -140,6 +142,7 @@ impl Daemon {
                 advertise: Advertise { fixed: config.advertise.clone(), listen: address },
                 peers: config.peers.clone(),
                 certificate_validity: config.certificate_validity,
+                forget_after: config.forget_after,
                 identity,
             },
             environment: environment.clone(),

@@ -53,6 +53,7 @@ async fn serve(settings: &Settings, log: &Log, load: &impl Fn() -> Result<Settin
         advertise: settings.advertise.value.clone(),
         peers: settings.peers.value.clone(),
         certificate_validity: settings.certificate_validity.value,
+        forget_after: settings.forget_after.value,
         roles: settings.roles.value.clone(),
         rules: Arc::new(settings.rules.clone()),
     };

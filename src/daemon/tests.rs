@@ -61,6 +61,7 @@ impl Mesh {
                 advertise: Vec::new(),
                 peers: peers.map(|address| address.to_string().parse().unwrap()).collect(),
                 certificate_validity: Duration::from_secs(86_400),
+                forget_after: Duration::from_secs(86_400),
                 roles: Vec::new(),
                 rules: Arc::default(),
                 data_dir,

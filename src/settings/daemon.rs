@@ -30,6 +30,9 @@ const OWN_RUNTIME_BYTES: usize = 6;
 /// For how long certificates are valid: long enough for a host that is away for two weeks, short enough that what is
 /// stolen is soon worth nothing even where a revocation doesn't come.
 const CERTIFICATE_VALIDITY: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// For how long a host that is dead or left is still shown: over a long weekend nobody forgets it, and what was taken down for
+/// good is no problem for ever. Longer than that it is still let in when it returns.
+const FORGET_AFTER: Duration = Duration::from_secs(72 * 60 * 60);
 const SHORTEST_VALIDITY: Duration = Duration::from_secs(5);
 /// What is the longest elsewhere, too.
 const LONGEST_VALIDITY: Duration = Duration::from_secs(825 * 24 * 60 * 60);
@@ -51,6 +54,7 @@ const KEYS: [&str; 15] = [
     "advertise",
     "peers",
     "certificate_validity",
+    "forget_after",
     "log",
     "metrics",
     "check",
@@ -72,6 +76,7 @@ struct File {
     advertise: Option<Vec<String>>,
     peers: Option<Vec<String>>,
     certificate_validity: Option<String>,
+    forget_after: Option<String>,
     log: Option<String>,
     #[serde(default)]
     metrics: MetricsTable,
@@ -130,6 +135,8 @@ pub struct Settings {
     pub peers: Setting<Vec<PeerAddress>>,
     /// For how long the certificates are valid that this host issues; each is renewed at half of that. Default: 30 days.
     pub certificate_validity: Setting<Duration>,
+    /// For how long a host that is dead or left is still among the members. Default: 72 hours.
+    pub forget_after: Setting<Duration>,
     /// What is logged, as `tracing` filters are written.
     pub log: Setting<String>,
     /// The TCP address on which metrics can be read, a loopback one. Default: none; they are on the local API in any case.
@@ -212,6 +219,7 @@ impl Settings {
         let advertise = from.pick_addresses("MURMURATE_ADVERTISE", "advertise", file.advertise)?;
         let peers = from.pick_addresses("MURMURATE_PEERS", "peers", file.peers)?;
         let certificate_validity = from.pick_validity(file.certificate_validity)?;
+        let forget_after = from.pick_forgetting(file.forget_after)?;
         let log = from.pick("MURMURATE_LOG", text, file.log, || Setting::new(LOG.to_owned(), "default"))?;
         let metrics_listen = from.pick_metrics(file.metrics)?;
         Ok(Self {
@@ -226,6 +234,7 @@ impl Settings {
             advertise,
             peers,
             certificate_validity,
+            forget_after,
             log,
             metrics_listen,
             rules,
@@ -306,6 +315,14 @@ impl Sources<'_> {
         })?;
         let default = || Setting::new(CERTIFICATE_VALIDITY, "default: 30 days");
         self.pick("MURMURATE_CERTIFICATE_VALIDITY", validity, field, default)
+    }
+
+    fn pick_forgetting(&self, field: Option<String>) -> Result<Setting<Duration>, ApiError> {
+        let field = field.map(|text| parse_duration(&text)).transpose().map_err(|why| {
+            let what = format!("read `forget_after` in {}", self.file.display());
+            bad_setting(what, why, "write, for example, `72h`")
+        })?;
+        self.pick("MURMURATE_FORGET_AFTER", parse_duration, field, || Setting::new(FORGET_AFTER, "default: 72 hours"))
     }
 
     /// Paths in a file are relative to it.
@@ -492,6 +509,7 @@ mod tests {
             ("peers = ['nowhere']", "peers"),
             ("name = 'a b'", "a b"),
             ("name = ''", "name"),
+            ("forget_after = 'soon'", "forget_after"),
             ("zone = 'a b'", "a b"),
             ("name = ", "line 1"),
             ("log = 3", "line 1"),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use rustix::process::Signal;
 use serde_json::{Value as Json, json};
 
-use crate::harness::{APP_TOML, Host, Mesh, Process, eventually};
+use crate::harness::{APP_TOML, Host, Mesh, Process, eventually, free_address};
 
 /// A command that goes on, and what it has printed.
 struct Following {
@@ -146,4 +146,81 @@ fn a_ping_says_how_far_away_a_host_is_or_that_it_is_not_there() {
         let is_so = line["outcome"] == "unreached" && line["asked"] == json!(["host-2"]) && line["state"] == "dead";
         if is_so { Ok(()) } else { Err(line.to_string()) }
     });
+}
+
+#[test]
+fn a_host_that_leaves_is_shown_as_left_and_never_as_dead() {
+    let mut mesh = Mesh::start_apart(3);
+    let left = mesh.hosts[2].json(&["leave", "--yes"]);
+    assert_eq!(left["told"], 2, "{left}");
+    mesh.hosts[2].ends_by_itself();
+    for host in &mesh.hosts[..2] {
+        let node =
+            eventually(&mesh, &format!("{} shows it as left", host.name), || match host.json(&["node", "host-3"]) {
+                node if node["state"] == "left" => Ok(node),
+                node => Err(node.to_string()),
+            });
+        let states: Vec<&str> =
+            node["history"].as_array().unwrap().iter().map(|change| change["to"].as_str().unwrap()).collect();
+        assert!(!states.contains(&"dead") && !states.contains(&"suspect"), "{node}");
+        let events = host.json_lines(&["events", "--type", "member"]);
+        let told: Vec<&Json> = events.iter().filter(|event| event["host"] == "host-3").collect();
+        assert!(told.iter().all(|event| event["to"] != "dead" && event["to"] != "suspect"), "{told:?}");
+        assert_eq!(told.last().unwrap()["to"], "left", "{told:?}");
+    }
+}
+
+#[test]
+fn a_host_that_was_dead_and_comes_back_elsewhere_is_taken_in() {
+    let mut mesh = Mesh::start_apart(3);
+    mesh.hosts[2].kill();
+    for host in &mesh.hosts[..2] {
+        eventually(&mesh, &format!("{} shows host-3 as dead", host.name), || {
+            let node = host.json(&["node", "host-3"]);
+            if node["state"] == "dead" { Ok(()) } else { Err(node.to_string()) }
+        });
+    }
+    mesh.hosts[0].put("config/app.toml#key", "1");
+    let address = free_address();
+    mesh.hosts[2].move_to(address);
+    mesh.hosts[2].start();
+    mesh.settle();
+    mesh.everywhere("app.toml", "key = 1\n");
+    for host in &mesh.hosts[..2] {
+        eventually(&mesh, &format!("{} knows where it is now", host.name), || {
+            let node = host.json(&["node", "host-3"]);
+            if node["addresses"] == json!([address.to_string()]) { Ok(()) } else { Err(node.to_string()) }
+        });
+    }
+    // The others find it there, too, when they are the ones who come back.
+    for number in [0, 1] {
+        mesh.hosts[number].stop();
+        mesh.hosts[number].start();
+    }
+    mesh.settle();
+}
+
+#[test]
+fn who_is_dead_for_long_is_forgotten_and_taken_in_when_it_returns() {
+    let mut mesh = Mesh::start_apart(3);
+    let count = |host: &Host| host.json(&["members"])["members"].as_array().unwrap().len();
+    mesh.hosts[0].stop();
+    mesh.hosts[0].environment = vec![("MURMURATE_FORGET_AFTER".to_owned(), "1s".to_owned())];
+    mesh.hosts[0].start();
+    mesh.settle();
+    assert_eq!(count(&mesh.hosts[0]), 3);
+    mesh.hosts[2].kill();
+    eventually(&mesh, "it is forgotten", || match count(&mesh.hosts[0]) {
+        2 => Ok(()),
+        count => Err(format!("{count} members")),
+    });
+    assert_eq!(count(&mesh.hosts[1]), 3, "within the usual time it isn't");
+    assert_eq!(mesh.hosts[0].json(&["status"])["members"]["total"], 2);
+    assert_eq!(mesh.hosts[0].json(&["node", "host-3"])["state"], "dead");
+    mesh.hosts[0].does(&["wait", "--converged"]);
+    mesh.hosts[0].put("config/app.toml#key", "1");
+    mesh.hosts[2].start();
+    mesh.settle();
+    mesh.everywhere("app.toml", "key = 1\n");
+    assert_eq!(count(&mesh.hosts[0]), 3);
 }

@@ -147,6 +147,21 @@ impl Host {
         self.end(Signal::KILL);
     }
 
+    /// Waits until the daemon has ended without being asked to.
+    pub(crate) fn ends_by_itself(&mut self) -> ExitStatus {
+        let mut daemon = self.daemon.take().unwrap_or_else(|| panic!("{} isn't a child of the test", self.name));
+        daemon.wait().unwrap_or_else(|seen| panic!("{}: {seen}\n{}", self.name, self.last_words()))
+    }
+
+    /// Lets the daemon listen somewhere else from its next start on.
+    pub(crate) fn move_to(&mut self, address: SocketAddr) {
+        let settings = fs::read_to_string(self.settings()).unwrap();
+        let changed = settings.replace(&format!("listen = \"{}\"", self.address), &format!("listen = \"{address}\""));
+        assert_ne!(changed, settings);
+        fs::write(self.settings(), changed).unwrap();
+        self.address = address;
+    }
+
     /// Asks the daemon to end, and gives how it did.
     pub(crate) fn stop(&mut self) -> ExitStatus {
         self.end(Signal::TERM)

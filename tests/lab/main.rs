@@ -32,6 +32,7 @@ mod meshes;
 mod mtu;
 mod names;
 mod one_way;
+mod rolling;
 mod stopped;
 mod sync_error;
 mod watches;

@@ -42,6 +42,7 @@ fn rows() -> Vec<Row> {
         one_way::ROW,
         mtu::ROW,
         killed::ROW,
+        rolling::ROW,
         stopped::ROW,
         memory::ROW,
         disk_full::ROW,

@@ -127,6 +127,7 @@ impl World {
                 advertise: Vec::new(),
                 peers: peers.map(|address| address.to_string().parse().unwrap()).collect(),
                 certificate_validity: VALIDITY,
+                forget_after: VALIDITY,
                 roles: Vec::new(),
                 rules: Arc::default(),
                 data_dir,

@@ -20,6 +20,10 @@ use crate::summary::{EMPTY, Summary};
 /// would cost more than the change. Short enough that `in step` is known before a person looks.
 const ANNOUNCE_LEAST: Duration = Duration::from_millis(50);
 const ANNOUNCE_MOST: Duration = Duration::from_millis(100);
+/// The same in a large mesh, where what isn't pushed is announced and grafted: there a summary goes over each link of each
+/// host after each change anywhere, and costs as much as the changes do.
+const ANNOUNCE_TREE_LEAST: Duration = Duration::from_millis(200);
+const ANNOUNCE_TREE_MOST: Duration = Duration::from_millis(400);
 /// A differing summary is looked at after this time: the difference is mostly a push still on its way, or not yet on disk.
 const CHECK_LEAST: Duration = Duration::from_millis(50);
 const CHECK_MOST: Duration = Duration::from_millis(150);
@@ -38,8 +42,11 @@ const ROUND_OUT_OF_STEP: Duration = Duration::from_secs(2);
 const ROUND_PEERS: usize = 3;
 /// Answered comparisons at one time: enough to fill a line, few enough that answers don't crowd out pushes.
 const PULLS: usize = 4;
+/// A host that lacks so many changes is far behind: it fetches from one peer at a time, which costs the others nothing and
+/// brings nothing twice; from the next one, when that doesn't answer.
+const FAR_BEHIND: u64 = 1_000;
 /// A peer's whole roster is asked for at most this often: it is some 500 kB at 500 members.
-const ROSTER_AGAIN: Duration = Duration::from_secs(1);
+pub(crate) const ROSTER_AGAIN: Duration = Duration::from_secs(1);
 
 impl Engine {
     /// This node's durable state.
@@ -76,7 +83,10 @@ impl Engine {
     /// Plans to tell all peers of a change.
     pub(crate) fn announce_soon(&mut self, ctx: &mut Context<'_>) {
         if self.announce_at.is_none() {
-            self.announce_at = Some(ctx.within(ANNOUNCE_LEAST, ANNOUNCE_MOST));
+            let is_tree = self.topology.is_tree();
+            let (least, most) =
+                if is_tree { (ANNOUNCE_TREE_LEAST, ANNOUNCE_TREE_MOST) } else { (ANNOUNCE_LEAST, ANNOUNCE_MOST) };
+            self.announce_at = Some(ctx.within(least, most));
         }
     }
 
@@ -175,8 +185,15 @@ impl Engine {
         let own = self.roster.hash();
         let Some(session) = self.peers.session_mut(peer) else { return };
         session.roster_check_at = None;
-        if !session.has_roster(own) {
+        if session.has_roster(own) {
+            return;
+        }
+        if self.roster_asked.is_some_and(|(asked, until)| asked != peer && ctx.now < until) {
+            // Most of it comes from there; what is left is asked for then.
+            session.roster_check_at = Some(ctx.within(CHECK_LEAST, CHECK_MOST));
+        } else {
             session.roster_asked_at = Some(ctx.now);
+            self.roster_asked = Some((peer, ctx.now + ROSTER_AGAIN));
             self.ask_statements(ctx, peer, EMPTY, Vec::new());
         }
     }
@@ -194,7 +211,12 @@ impl Engine {
         if folders.is_empty() {
             return;
         }
-        if self.pulls.values().filter(|pull| pull.is_answered()).count() >= PULLS {
+        let is_far_behind = self.index.lack_of(summary) >= FAR_BEHIND;
+        let answered = self.pulls.values().filter(|pull| pull.is_answered()).count();
+        if is_far_behind && answered > 0 {
+            return session.check_by(ctx.now + CHECK_CLAIMED);
+        }
+        if answered >= PULLS {
             return self.check_soon(ctx, peer);
         }
         ctx.counts.pulls += 1;

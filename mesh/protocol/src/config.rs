@@ -4,8 +4,12 @@ use murmurate_crdt::envelope::SignedEnvelope;
 use murmurate_crdt::id::{MeshId, NodeId};
 use murmurate_crdt::limits;
 
-use crate::overlay::FULL_MESH;
 use crate::roster::Roots;
+use crate::topology::FULL_MESH;
+
+/// What a host sends a second, at most, to peers that catch up: a quarter of a line of 1 Gbit/s, and what its disk and one
+/// core give without others' noticing.
+pub const REPAIR_BYTES_PER_SECOND: u64 = 32 << 20;
 
 /// What an engine is told once. Everything else comes as events.
 #[derive(Debug, Clone)]
@@ -24,6 +28,9 @@ pub struct Config {
     pub waiting_bytes_per_peer: usize,
     /// The same for all peers together: two peers at their limit, or many below it.
     pub waiting_bytes: usize,
+    /// Bytes of answers to peers that catch up, a second, for all of them together: [`REPAIR_BYTES_PER_SECOND`], smaller for
+    /// tests.
+    pub repair_bytes_per_second: u64,
     /// Which life of this node this is: higher than any before, so that what was told of an earlier one is over. Milliseconds
     /// since 1970 at its start are good, or one more than the last if the clock went back. Default 1.
     pub generation: u64,
@@ -43,6 +50,7 @@ impl Config {
             check,
             waiting_bytes_per_peer,
             waiting_bytes: 2 * waiting_bytes_per_peer,
+            repair_bytes_per_second: REPAIR_BYTES_PER_SECOND,
             generation: 1,
             full_mesh: FULL_MESH,
         }

@@ -15,8 +15,8 @@ use crate::message::{
 
 /// Signed envelopes' or statements' bytes.
 type Items = Vec<Arc<[u8]>>;
-/// Frames with what they say.
-type Frames = Vec<(Arc<[u8]>, Message)>;
+/// Messages, and their frames.
+type Encoded = Vec<(Arc<[u8]>, Message)>;
 
 /// The arguments of one call, and the effects it has so far.
 pub(crate) struct Context<'a> {
@@ -26,9 +26,9 @@ pub(crate) struct Context<'a> {
     /// What was counted, this call included.
     pub(crate) counts: Counts,
     /// New changes for each peer, sent as few frames at the end of the call.
-    pushes: BTreeMap<NodeId, Items>,
+    pushes: BTreeMap<(Class, NodeId), Items>,
     /// The same of new statements.
-    statements: BTreeMap<NodeId, Items>,
+    statements: BTreeMap<(Class, NodeId), Items>,
     /// The trees that peers are to prune.
     prunes: BTreeMap<NodeId, BTreeSet<NodeId>>,
     /// Rumours for each peer.
@@ -54,12 +54,12 @@ impl<'a> Context<'a> {
         self.effect(Effect::Send { peer, class, frame: message.encode() });
     }
 
-    pub(crate) fn push(&mut self, peer: NodeId, envelope: Arc<[u8]>) {
-        self.pushes.entry(peer).or_default().push(envelope);
+    pub(crate) fn push(&mut self, peer: NodeId, class: Class, envelope: Arc<[u8]>) {
+        self.pushes.entry((class, peer)).or_default().push(envelope);
     }
 
     pub(crate) fn push_statement(&mut self, peer: NodeId, statement: Arc<[u8]>) {
-        self.statements.entry(peer).or_default().push(statement);
+        self.statements.entry((Class::Control, peer)).or_default().push(statement);
     }
 
     /// Asks a peer to push no more by a tree.
@@ -75,15 +75,12 @@ impl<'a> Context<'a> {
     /// The effects, the pushes among them, and what was counted.
     pub(crate) fn finish(mut self) -> (Vec<Effect>, Counts) {
         let statements = std::mem::take(&mut self.statements);
-        self.send_pushes(statements, Class::Control, STATEMENTS_PER_MESSAGE, |statements| Message::Statements {
+        self.send_pushes(statements, STATEMENTS_PER_MESSAGE, |statements| Message::Statements {
             next: None,
             statements,
         });
         let pushes = std::mem::take(&mut self.pushes);
-        self.send_pushes(pushes, Class::Push, ENVELOPES_PER_MESSAGE, |envelopes| Message::Changes {
-            request: 0,
-            envelopes,
-        });
+        self.send_pushes(pushes, ENVELOPES_PER_MESSAGE, |envelopes| Message::Changes { request: 0, envelopes });
         for (peer, rumours) in std::mem::take(&mut self.rumours) {
             for rumours in rumours.chunks(RUMOURS_PER_MESSAGE) {
                 self.send(peer, Class::Control, &Message::Rumours { rumours: rumours.to_vec() });
@@ -97,15 +94,9 @@ impl<'a> Context<'a> {
     }
 
     /// Peers that get the same share the frames' bytes.
-    fn send_pushes(
-        &mut self,
-        pushes: BTreeMap<NodeId, Items>,
-        class: Class,
-        limit: usize,
-        message: fn(Items) -> Message,
-    ) {
-        let mut frames: Option<(Items, Frames)> = None;
-        for (peer, items) in pushes {
+    fn send_pushes(&mut self, pushes: BTreeMap<(Class, NodeId), Items>, limit: usize, message: fn(Items) -> Message) {
+        let mut frames: Option<(Items, Encoded)> = None;
+        for ((class, peer), items) in pushes {
             let same = |sent: &[Arc<[u8]>]| sent.iter().map(Arc::as_ptr).eq(items.iter().map(Arc::as_ptr));
             if !frames.as_ref().is_some_and(|(sent, _)| same(sent)) {
                 let messages = pages(&items, limit).into_iter().map(message);

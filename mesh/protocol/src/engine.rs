@@ -13,7 +13,7 @@
 //!                       ├▶ statements ─▶ roster ─▶ Stated, push          ▼
 //!                       ├▶ announce, graft, prune ─▶ plumtree ─▶ Send (push)
 //!                       ├▶ rumours, probes, pings, Heard ─▶ health ─▶ Send (control)
-//!                       └▶ link ─▶ overlay ─▶ Links
+//!                       └▶ link ─▶ topology ─▶ Links
 //!  Tick ─▶ timers: announce, check, retry, round ────────────────▶ Send (control, repair), WakeAt
 //! ```
 //! Invariants:
@@ -33,16 +33,17 @@ use murmurate_crdt::id::{DocumentId, NodeId};
 use rand_core::Rng;
 
 use crate::agreement::Agreement;
+use crate::allowance::Allowance;
 use crate::config::Config;
 use crate::context::Context;
 use crate::counts::Counts;
 use crate::effect::{Class, Effect, Trouble};
 use crate::event::{Event, RequestId};
+use crate::flows::Flows;
 use crate::health::{Health, Record};
 use crate::index::Index;
 use crate::limits;
-use crate::message::Message;
-use crate::overlay::{self, Overlay};
+use crate::message::{Message, PAGE_BYTES};
 use crate::peers::{Member, MemberState, Peers, Session};
 use crate::plumtree::Plumtree;
 use crate::pull::Pull;
@@ -51,6 +52,7 @@ use crate::roster::Roster;
 use crate::serve::Read;
 use crate::strangers::Strangers;
 use crate::summary::{self, Hash};
+use crate::topology::{self, Topology};
 use crate::waiting::Waiting;
 
 /// How much is held back, for `status` and metrics.
@@ -108,9 +110,15 @@ pub struct Engine {
     pub(crate) peers: Peers,
     pub(crate) pulls: BTreeMap<NodeId, Pull>,
     pub(crate) reads: BTreeMap<RequestId, Read>,
+    pub(crate) flows: Flows,
+    /// What may be sent to peers that catch up.
+    pub(crate) repairs: Allowance,
+    pub(crate) served_last: NodeId,
+    /// Whose whole roster was asked for, and until when nobody else's is.
+    pub(crate) roster_asked: Option<(NodeId, Duration)>,
     pub(crate) announce_at: Option<Duration>,
     pub(crate) round_at: Duration,
-    pub(crate) overlay: Overlay,
+    pub(crate) topology: Topology,
     pub(crate) plumtree: Plumtree,
     pub(crate) health: Health,
     pub(crate) agreement: Agreement,
@@ -132,9 +140,13 @@ impl Engine {
             peers: Peers::default(),
             pulls: BTreeMap::new(),
             reads: BTreeMap::new(),
+            flows: Flows::default(),
+            repairs: Allowance::new(config.repair_bytes_per_second, 4 * PAGE_BYTES as u64),
+            served_last: NodeId([0; 32]),
+            roster_asked: None,
             announce_at: None,
             round_at: now,
-            overlay: Overlay::new(now),
+            topology: Topology::new(now),
             plumtree: Plumtree::default(),
             health: Health::new(config.generation),
             agreement: Agreement::default(),
@@ -221,6 +233,7 @@ impl Engine {
     pub(crate) fn end_session(&mut self, ctx: &mut Context<'_>, peer: NodeId) -> Option<Box<Session>> {
         let session = self.peers.disconnected(peer);
         self.pulls.remove(&peer);
+        self.roster_asked.take_if(|(asked, _)| *asked == peer);
         self.forget_reads(peer);
         self.plumtree.forget(peer);
         self.review_links_soon(ctx.now);
@@ -314,7 +327,15 @@ impl Engine {
         if self.announce_at.take_if(|at| *at <= now).is_some() {
             self.announce(ctx);
         }
-        for peer in self.peers.neighbours() {
+        let is_due = |at: Option<Duration>| at.is_some_and(|at| at <= now);
+        let is_peer_due = |(peer, session): &(NodeId, &Session)| {
+            is_due(session.congested_until)
+                || is_due(session.check_at)
+                || is_due(session.roster_check_at)
+                || is_due(self.pulls.get(peer).map(|pull| pull.retry_at))
+        };
+        let due: Vec<NodeId> = self.peers.sessions().filter(is_peer_due).map(|(peer, _)| peer).collect();
+        for peer in due {
             let Some(session) = self.peers.session(peer) else { continue };
             let (congested_until, check_at) = (session.congested_until, session.check_at);
             let roster_check_at = session.roster_check_at;
@@ -334,9 +355,10 @@ impl Engine {
         if self.round_at <= now {
             self.round(ctx);
         }
+        self.serve_waiting(ctx);
         self.run_plumtree_timers(ctx);
         self.run_health_timers(ctx);
-        self.run_overlay_timers(ctx);
+        self.run_topology_timers(ctx);
     }
 
     /// Asks to be woken at the next timer, if that isn't what was asked for last.
@@ -345,10 +367,10 @@ impl Engine {
             [session.congested_until, session.check_at, session.roster_check_at, session.compare_at]
         });
         let of_pulls = self.pulls.values().map(|pull| pull.retry_at);
-        let of_links = [self.overlay.review_at, self.overlay.seek_at, self.plumtree.wakes(), self.announce_at];
-        let of_health = self.health_wakes();
+        let of_links = [self.topology.review_at, self.topology.seek_at, self.plumtree.wakes(), self.announce_at];
+        let of_health = [self.health_wakes(), self.repair_wakes()];
         let next =
-            of_peers.chain(of_links).chain([of_health]).flatten().chain(of_pulls).fold(self.round_at, Duration::min);
+            of_peers.chain(of_links).chain(of_health).flatten().chain(of_pulls).fold(self.round_at, Duration::min);
         if self.wake_at != Some(next) {
             self.wake_at = Some(next);
             ctx.effect(Effect::WakeAt(next));
@@ -478,7 +500,7 @@ impl Engine {
             missing,
             trees,
             probes: self.health.probes_filled(),
-            links: filled(self.peers.sessions().count(), overlay::LINKS),
+            links: filled(self.peers.sessions().count(), topology::LINKS),
         }
     }
 

@@ -253,6 +253,12 @@ impl Index {
         kept.map(|(own, theirs)| own.changes.saturating_sub(theirs.changes)).sum()
     }
 
+    /// At least how many changes a peer with this summary holds that aren't durable here.
+    pub(crate) fn lack_of(&self, summary: &Summary) -> u64 {
+        let own = |name: &str| self.folders.get(name).map_or(0, |folder| folder.changes);
+        summary.folders.iter().map(|(name, theirs)| theirs.changes.saturating_sub(own(name))).sum()
+    }
+
     /// The folders in which a peer with this summary may hold what isn't held here.
     pub(crate) fn folders_to_pull(&self, summary: &Summary) -> VecDeque<String> {
         let had = |name: &str, root| self.folders.get(name).is_some_and(|own| own.had_root(root));

@@ -6,6 +6,7 @@
 //! The bytes of every message are described in `PROTOCOL.md`, and kept readable by golden files.
 
 mod agreement;
+mod allowance;
 mod anti_entropy;
 mod config;
 mod context;
@@ -13,6 +14,7 @@ mod counts;
 mod effect;
 mod engine;
 mod event;
+mod flows;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
 mod health;
@@ -21,7 +23,6 @@ mod index;
 mod ingest;
 mod limits;
 pub mod message;
-pub mod overlay;
 mod peers;
 mod plumtree;
 mod pull;
@@ -33,9 +34,10 @@ mod serve;
 mod statements;
 mod strangers;
 mod summary;
+pub mod topology;
 mod waiting;
 
-pub use config::Config;
+pub use config::{Config, REPAIR_BYTES_PER_SECOND};
 pub use counts::{ByWay, Counts};
 pub use effect::{Class, Effect, Trouble};
 pub use engine::{Buffers, Engine, Filled, Held};

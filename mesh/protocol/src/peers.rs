@@ -6,7 +6,7 @@ use std::time::Duration;
 use murmurate_crdt::id::NodeId;
 
 use crate::health::{ClockDifference, Record, RoundTrip};
-use crate::message::{DocumentRanges, ItemId, OVERLAY_VERSION};
+use crate::message::{DocumentRanges, ItemId, TREES_VERSION};
 use crate::revocation::Vouching;
 use crate::roster::Roster;
 use crate::summary::{FolderSummary, Hash, Summary};
@@ -137,9 +137,9 @@ impl Session {
         self.statements_asked_at.is_some_and(|at| now < at + STATEMENTS_WITHIN)
     }
 
-    /// Whether its build knows nothing of overlays and rumours.
+    /// Whether its build knows nothing of trees and rumours.
     pub(crate) fn is_older(&self) -> bool {
-        self.version > 0 && self.version < OVERLAY_VERSION
+        self.version > 0 && self.version < TREES_VERSION
     }
 
     /// Whether neither side needs this link: that it ends means nothing.
@@ -147,9 +147,9 @@ impl Session {
         self.is_wanted_there == Some(false) && self.told_wanted == Some(false)
     }
 
-    /// Whether it knows the messages of an overlay.
-    pub(crate) fn speaks_overlay(&self) -> bool {
-        self.version >= OVERLAY_VERSION
+    /// Whether it knows the messages of trees, links and rumours.
+    pub(crate) fn speaks_trees(&self) -> bool {
+        self.version >= TREES_VERSION
     }
 
     pub(crate) fn is_congested(&self) -> bool {

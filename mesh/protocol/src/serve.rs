@@ -1,4 +1,8 @@
-//! Anti-entropy, the answering side. Questions carry all that is needed, so nothing is kept between them.
+//! Anti-entropy, the answering side. Questions carry all that is needed, so nothing is kept between them. All peers together
+//! are sent so many bytes a second, each a page in its turn.
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use murmurate_crdt::envelope::SignedEnvelope;
 use murmurate_crdt::id::NodeId;
@@ -10,7 +14,7 @@ use crate::event::RequestId;
 use crate::message::{
     BUCKETS, DOCUMENTS_PER_MESSAGE, DocumentRanges, ENVELOPES_PER_MESSAGE, Message, PAGE_BYTES, STATEMENTS_PER_MESSAGE,
 };
-use crate::peers::Question;
+use crate::peers::{Question, Session};
 use crate::summary::Hash;
 
 /// Changes that are being read for a peer.
@@ -22,7 +26,7 @@ pub(crate) struct Read {
 
 impl Engine {
     pub(crate) fn answer_buckets(
-        &self,
+        &mut self,
         ctx: &mut Context<'_>,
         peer: NodeId,
         query: u64,
@@ -40,6 +44,7 @@ impl Engine {
             }
             documents.push(entry);
         }
+        self.repairs.spend(ctx.now, page_bytes);
         ctx.send(peer, Class::Repair, &Message::Vectors { query, complete, documents });
     }
 
@@ -59,10 +64,11 @@ impl Engine {
         }
     }
 
-    /// Begins to read what a peer asked for, unless something is being read for it or its queue is full.
+    /// Begins to read what a peer asked for, unless something is being read for it, its queue is full, or this host has sent as
+    /// much to others as it may: then it waits for its turn.
     pub(crate) fn serve(&mut self, ctx: &mut Context<'_>, peer: NodeId) {
         let Some(session) = self.peers.session_mut(peer) else { return };
-        if session.is_reading || session.is_congested() {
+        if session.is_reading || session.is_congested() || self.repairs.ready_at() > ctx.now {
             return;
         }
         let Some(Question { request, wants }) = session.question.take() else { return };
@@ -74,12 +80,38 @@ impl Engine {
 
     pub(crate) fn changes_read(&mut self, ctx: &mut Context<'_>, id: RequestId, envelopes: &[SignedEnvelope]) {
         let Some(Read { peer, request }) = self.reads.remove(&id) else { return };
-        let envelopes = envelopes.iter().take(ENVELOPES_PER_MESSAGE).map(|envelope| envelope.bytes().clone()).collect();
+        let envelopes: Vec<Arc<[u8]>> =
+            envelopes.iter().take(ENVELOPES_PER_MESSAGE).map(|envelope| envelope.bytes().clone()).collect();
+        self.repairs.spend(ctx.now, envelopes.iter().map(|bytes| bytes.len()).sum());
+        self.served_last = peer;
         ctx.send(peer, Class::Repair, &Message::Changes { request, envelopes });
         if let Some(session) = self.peers.session_mut(peer) {
             session.is_reading = false;
         }
         self.serve(ctx, peer);
+    }
+
+    /// Serves those that wait for their turn, beginning after the one that was served last.
+    pub(crate) fn serve_waiting(&mut self, ctx: &mut Context<'_>) {
+        if self.repairs.ready_at() > ctx.now {
+            return;
+        }
+        let waiting: Vec<NodeId> = self.waiting_for_repair().collect();
+        let next = waiting.partition_point(|&peer| peer <= self.served_last);
+        for &peer in waiting.iter().cycle().skip(next).take(waiting.len()) {
+            self.serve(ctx, peer);
+        }
+    }
+
+    fn waiting_for_repair(&self) -> impl Iterator<Item = NodeId> + '_ {
+        let is_waiting =
+            |session: &Session| session.question.is_some() && !session.is_reading && !session.is_congested();
+        self.peers.sessions().filter(move |(_, session)| is_waiting(session)).map(|(peer, _)| peer)
+    }
+
+    /// When somebody who waits can be served.
+    pub(crate) fn repair_wakes(&self) -> Option<Duration> {
+        self.waiting_for_repair().next().map(|_| self.repairs.ready_at())
     }
 
     /// Answers to a peer that went aren't given.

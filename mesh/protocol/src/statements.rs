@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use murmurate_crdt::id::NodeId;
 
+use crate::anti_entropy::ROSTER_AGAIN;
 use crate::context::Context;
 use crate::effect::{Class, Effect, Trouble};
 use crate::engine::Engine;
@@ -37,6 +38,9 @@ impl Engine {
         }
         if let Some(after) = next {
             self.ask_statements(ctx, peer, after, Vec::new());
+            self.roster_asked = Some((peer, ctx.now + ROSTER_AGAIN));
+        } else if is_answer {
+            self.roster_asked.take_if(|(asked, _)| *asked == peer);
         }
     }
 

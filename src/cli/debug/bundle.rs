@@ -122,6 +122,7 @@ fn settings(settings: &Result<Settings, ApiError>) -> Value {
             "peers": shown(&settings.peers, |peers| peers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
             "advertise": shown(&settings.advertise, |addresses| format!("{addresses:?}")),
             "certificate_validity": shown(&settings.certificate_validity, |validity| format!("{validity:?}")),
+            "forget_after": shown(&settings.forget_after, |time| format!("{time:?}")),
             "log": shown(&settings.log, String::clone),
             // Their commands may hold what nobody else needs.
             "checks": settings.rules.checks.len(),

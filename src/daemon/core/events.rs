@@ -24,10 +24,12 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(5);
 /// How often all members are compared at the most: in a large mesh that starts they would be after each of thousands of
 /// turns.
 pub(super) const LOOK_PACE: Duration = Duration::from_millis(50);
-/// An admission that is older than this is no news: a host that joins hears of all others.
+/// What was stated longer ago is no news: a host that joins hears of all others.
 const NEWS_MS: u64 = 600_000;
-/// Problems that are told: each at most once while it lasts.
+/// Problems that are compared; `status` names them all.
 const PROBLEMS: usize = 256;
+/// New problems that are told at once: who makes many, like one that knocks from many ports, drives nothing else out.
+const NEW_PROBLEMS: usize = 8;
 /// Keys in conflict that one event names.
 const NAMED_KEYS: usize = 5;
 
@@ -89,7 +91,7 @@ impl Core {
         self.tell_event(MeshEvent { host, id, ..self.event_now(MeshEventKind::Started, text) });
     }
 
-    /// Tells what changed in a turn, and lets the engine know what the clock says.
+    /// Tells what changed in a turn.
     pub(super) async fn tell_events(&mut self) {
         let now = self.environment.monotonic();
         if self.events.members_pace.take(now) {
@@ -99,9 +101,14 @@ impl Core {
         if now >= self.events.look_at {
             self.events.look_at = now + LOOK_INTERVAL;
             self.tell_of_problems();
-            let now_ms = self.environment.wall_ms();
-            self.tell(Event::WallClock { now_ms }).await;
+            self.tell_wall_clock().await;
         }
+    }
+
+    /// Lets the engine know what the clock says.
+    pub(super) async fn tell_wall_clock(&mut self) {
+        let now_ms = self.environment.wall_ms();
+        self.tell(Event::WallClock { now_ms }).await;
     }
 
     fn tell_of_members(&mut self) {
@@ -176,25 +183,25 @@ impl Core {
         shown.collect()
     }
 
-    /// Tells of a statement that is new here.
+    /// Tells of a statement that is new here, and that isn't old.
     pub(super) fn tell_of_statement(&self, statement: &Statement) {
-        match statement.fact() {
+        let (kind, node, issued_ms, text) = match statement.fact() {
             Some(Fact::Admit { name, issued_ms, key }) => {
-                let is_news = issued_ms.saturating_add(NEWS_MS) >= self.environment.wall_ms();
                 let node = NodeId::of_public_key(key.as_bytes());
-                if is_news && node != self.identity.node {
-                    self.tell_of_host(MeshEventKind::Joined, node, format!("{name} joined the mesh"));
-                }
+                (MeshEventKind::Joined, node, issued_ms, format!("{name} joined the mesh"))
             }
-            Some(Fact::Revoke { node, reason, .. }) => {
+            Some(Fact::Revoke { node, reason, issued_ms }) => {
                 let text = format!("{} was taken out of the mesh: {reason}", self.node_name(*node));
-                self.tell_of_host(MeshEventKind::Revoked, *node, text);
+                (MeshEventKind::Revoked, *node, issued_ms, text)
             }
-            Some(Fact::Issuer { node, .. }) => {
+            Some(Fact::Issuer { node, issued_ms, .. }) => {
                 let text = format!("{} may issue certificates and tickets", self.node_name(*node));
-                self.tell_of_host(MeshEventKind::Issuer, *node, text);
+                (MeshEventKind::Issuer, *node, issued_ms, text)
             }
-            _ => {}
+            _ => return,
+        };
+        if issued_ms.saturating_add(NEWS_MS) >= self.environment.wall_ms() {
+            self.tell_of_host(kind, node, text);
         }
     }
 
@@ -244,13 +251,16 @@ impl Core {
     fn tell_of_problems(&mut self) {
         let problems: BTreeMap<String, Problem> =
             self.problems().into_iter().take(PROBLEMS).map(|problem| (problem.what.clone(), problem)).collect();
-        for (what, problem) in problems.iter().filter(|(what, _)| !self.events.problems.contains(*what)) {
+        let mut told = std::mem::take(&mut self.events.problems);
+        for what in told.extract_if(.., |what| !problems.contains_key(what)) {
+            self.tell_event(self.event_now(MeshEventKind::Solved, what));
+        }
+        let new: Vec<_> = problems.into_iter().filter(|(what, _)| !told.contains(what)).take(NEW_PROBLEMS).collect();
+        for (what, problem) in new {
             let text = format!("{what} [{}]: {}", problem.code, problem.why);
             self.tell_event(self.event_now(MeshEventKind::Problem, text));
+            told.insert(what);
         }
-        for what in self.events.problems.iter().filter(|what| !problems.contains_key(*what)) {
-            self.tell_event(self.event_now(MeshEventKind::Solved, what.clone()));
-        }
-        self.events.problems = problems.into_keys().collect();
+        self.events.problems = told;
     }
 }

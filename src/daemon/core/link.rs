@@ -42,6 +42,8 @@ impl Core {
             NetworkEvent::Connected { peer, address, .. } => {
                 self.refusals.remove(&address.to_string());
                 self.addresses.insert(peer, address.to_string());
+                // Just set, it may be why the connection is possible now; the peer's is compared with it at once.
+                self.tell_wall_clock().await;
                 self.tell(Event::PeerConnected { peer }).await;
             }
             NetworkEvent::Disconnected { peer, reason } => {

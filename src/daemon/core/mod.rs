@@ -333,8 +333,7 @@ impl Core {
     /// Tells the engine what is here, and the files which folders there are.
     async fn begin(&mut self) {
         self.tell_of_start();
-        let now_ms = self.environment.wall_ms();
-        self.tell(Event::WallClock { now_ms }).await;
+        self.tell_wall_clock().await;
         let documents: Vec<_> = self.durable.clone().into_iter().collect();
         for (document, vector) in documents {
             self.tell(Event::Loaded { document, generation: Generation::default(), vector }).await;

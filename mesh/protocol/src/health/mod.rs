@@ -158,7 +158,7 @@ impl Engine {
 
     /// Some random peers that can be asked: first of those that say to have a link with it.
     fn probers(&self, ctx: &mut Context<'_>, node: NodeId) -> Vec<NodeId> {
-        let can = self.peers.sessions().filter(|(_, session)| session.speaks_overlay() && !session.is_congested());
+        let can = self.peers.sessions().filter(|(_, session)| session.speaks_trees() && !session.is_congested());
         let (mut linked, mut others): (Vec<NodeId>, Vec<NodeId>) =
             can.map(|(peer, _)| peer).partition(|&peer| self.reaches(peer, node));
         let mut probers = Vec::new();
@@ -178,7 +178,7 @@ impl Engine {
         let within = ANSWER_WITHIN.max(self.peers.round_trip(node) * ANSWER_ROUND_TRIPS);
         let (number, until) = (self.new_request(), ctx.now + within);
         let session = self.peers.session(node);
-        let can_answer = session.map(|session| session.speaks_overlay());
+        let can_answer = session.map(|session| session.speaks_trees());
         let is_lost = self.health.probes.own.contains_key(&node)
             || self.peers.record(node).is_none_or(|record| !record.is(MemberState::Alive));
         let asked = Asked { by, request, node, is_pinged: session.is_some(), until };
@@ -217,6 +217,7 @@ impl Engine {
         if is_last && !is_reached {
             self.suspect(ctx, node);
         }
+        self.review_links_soon(ctx.now);
     }
 
     /// A link with a member is up.
@@ -251,7 +252,7 @@ impl Engine {
         let accused = told.filter(|told| told.state != MemberState::Alive);
         let own = self.config.node;
         let Some(session) = self.peers.session_mut(peer) else { return };
-        if !session.speaks_overlay() {
+        if !session.speaks_trees() {
             if let Some(told) = accused {
                 self.believe(ctx, Rumour::of(peer, told.refuted(), own), None);
             }
@@ -270,6 +271,13 @@ impl Engine {
     fn slowest_line(&self, node: NodeId) -> Duration {
         let linked = self.peers.sessions().map(|(peer, _)| self.peers.round_trip(peer));
         linked.chain([self.peers.round_trip(node)]).max().unwrap_or_default()
+    }
+
+    /// Whether a member may be gone: its link was lost, and others are being asked, or it is suspect.
+    pub(crate) fn is_doubted(&self, node: NodeId) -> bool {
+        self.peers.session(node).is_none()
+            && (self.health.probes.own.contains_key(&node)
+                || self.peers.record(node).is_some_and(|record| record.is(MemberState::Suspect)))
     }
 
     /// Suspects a member, or confirms that others do.
@@ -339,6 +347,10 @@ impl Engine {
                 return;
             }
             self.health.suspects.insert(node, until);
+            if self.topology.links().contains(&node) {
+                // Another takes its place meanwhile.
+                self.review_links_soon(ctx.now);
+            }
             // Who lost its own link confirms at once.
             if self.health.probes.own.remove(&node).is_some() {
                 self.suspect(ctx, node);
@@ -356,18 +368,18 @@ impl Engine {
             was.generation == rumour.generation && !matches!(was.state, MemberState::Dead | MemberState::Left)
         };
         if rumour.state == MemberState::Alive && !was.is_some_and(is_same_life) {
-            self.overlay.is_back(rumour.node);
+            self.topology.is_back(rumour.node);
         }
         self.review_links_soon(ctx.now);
     }
 
     /// Tells a rumour to all peers but those who have it from the same host; to whom it is about in any case.
     fn spread_rumour(&mut self, ctx: &mut Context<'_>, rumour: Rumour, from: Option<NodeId>) {
-        let is_tree = self.overlay.is_tree();
+        let is_tree = self.topology.is_tree();
         for (peer, session) in self.peers.sessions() {
             let is_reached = |from| !is_tree && peer != rumour.node && self.reaches(from, peer);
             let has_it = from.is_some_and(|from| from == peer || is_reached(from));
-            if session.speaks_overlay() && !has_it {
+            if session.speaks_trees() && !has_it {
                 ctx.rumour(peer, rumour);
             }
         }
@@ -466,11 +478,15 @@ impl Engine {
     /// Tells a peer the hash of what is believed here.
     pub(crate) fn compare_health(&mut self, ctx: &mut Context<'_>, peer: NodeId) {
         let hash = self.health_hash();
+        let is_measured = !self.peers.round_trip(peer).is_zero();
         if let Some(session) = self.peers.session_mut(peer) {
             session.compare_at = None;
-            if session.speaks_overlay() {
+            if session.speaks_trees() {
                 ctx.send(peer, Class::Control, &Message::Health { hash });
-                self.measure(ctx, peer);
+                if !is_measured {
+                    // The ping at the start was lost.
+                    self.measure(ctx, peer);
+                }
             }
         }
     }

@@ -59,8 +59,9 @@ struct Ping {
     id: RequestId,
     sent: Duration,
     until: Duration,
-    /// Whom peers are asked about; `None` where the member itself is.
-    about: Option<NodeId>,
+    node: NodeId,
+    /// Whether there is a link with it; else peers are asked.
+    is_linked: bool,
     asked: Vec<NodeId>,
     waiting: usize,
 }
@@ -95,7 +96,8 @@ impl Engine {
             return ctx.effect(Effect::Pinged { ping: id, outcome: Pinged::TooMany });
         }
         let request = self.new_request();
-        let ping = Ping { id, sent: ctx.now, until: ctx.now + within, about: None, asked: Vec::new(), waiting: 0 };
+        let ping =
+            Ping { id, sent: ctx.now, until: ctx.now + within, node, is_linked: true, asked: Vec::new(), waiting: 0 };
         if self.peers.session(node).is_some() {
             self.health.pings.pings.insert(request, ping);
             return ctx.send(node, Class::Control, &Message::Ping { request });
@@ -108,7 +110,7 @@ impl Engine {
             ctx.send(peer, Class::Control, &Message::Probe { request, node });
         }
         let until = ctx.now + within.min(PROBE_WITHIN);
-        self.health.pings.pings.insert(request, Ping { until, about: Some(node), waiting: asked.len(), asked, ..ping });
+        self.health.pings.pings.insert(request, Ping { until, is_linked: false, waiting: asked.len(), asked, ..ping });
     }
 
     /// An answer to a ping of a person's, or to one that measures the link.
@@ -120,7 +122,7 @@ impl Engine {
             self.compare_clock(ctx, peer, wall_ms, round_trip);
         }
         let pings = &mut self.health.pings.pings;
-        if let Some(ping) = pings.get(&request).filter(|ping| ping.about.is_none()) {
+        if let Some(ping) = pings.get(&request).filter(|ping| ping.is_linked && ping.node == peer) {
             let (id, round_trip) = (ping.id, ctx.now.saturating_sub(ping.sent));
             pings.remove(&request);
             ctx.effect(Effect::Pinged { ping: id, outcome: Pinged::Answered { round_trip } });
@@ -149,7 +151,7 @@ impl Engine {
         let now = ctx.now;
         let due = self.health.pings.pings.extract_if(.., |_, ping| ping.until <= now);
         for (_, ping) in due {
-            let outcome = if ping.about.is_some() { Pinged::Unreached { asked: ping.asked } } else { Pinged::Silent };
+            let outcome = if ping.is_linked { Pinged::Silent } else { Pinged::Unreached { asked: ping.asked } };
             ctx.effect(Effect::Pinged { ping: ping.id, outcome });
         }
     }
@@ -162,7 +164,7 @@ impl Engine {
 
     /// Measures the links for which that is due again.
     pub(crate) fn measure_links(&mut self, ctx: &mut Context<'_>) {
-        let sessions = self.peers.sessions().filter(|(_, session)| session.speaks_overlay());
+        let sessions = self.peers.sessions().filter(|(_, session)| session.speaks_trees());
         let due = sessions.filter(|(_, session)| session.measured_at.is_none_or(|at| at + MEASURE_AGAIN <= ctx.now));
         for peer in due.map(|(peer, _)| peer).collect::<Vec<_>>() {
             self.measure(ctx, peer);

@@ -20,16 +20,16 @@ use crate::summary::{Hash, Summary};
 pub const FRAME_VERSION: u8 = 1;
 /// The protocol versions that this build speaks, both ends included.
 pub const PROTOCOL_VERSIONS: std::ops::RangeInclusive<u64> = 1..=2;
-/// From this version on a peer knows the messages of an overlay: announcements, grafts, prunes, links. One that doesn't is
+/// From this version on a peer knows the messages of trees and links: announcements, grafts, prunes, links. One that doesn't is
 /// pushed everything.
-pub const OVERLAY_VERSION: u64 = 2;
+pub const TREES_VERSION: u64 = 2;
 /// A list is cut into messages of about this size, so that one peer's repair delays another's by little.
 pub const PAGE_BYTES: usize = 256 * 1024;
 /// Buckets of a folder. At 10,000 documents a bucket holds 160 vectors, some 10 KiB; all hashes take 2 KiB.
 pub const BUCKETS: usize = 64;
 /// Folders of a mesh: a summary names each, and is one message.
 pub const FOLDERS: usize = 1_024;
-/// Neighbours of one node: above about 16 hosts an overlay keeps them few; 512 is the largest pool.
+/// Neighbours of one node: above about 16 hosts the topology keeps them few; 512 is the largest pool.
 pub const NEIGHBOURS: usize = 512;
 /// Envelopes in one message: the smallest is some 200 bytes, so a page holds about 1,300.
 pub const ENVELOPES_PER_MESSAGE: usize = 4_096;

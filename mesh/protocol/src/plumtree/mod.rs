@@ -75,12 +75,12 @@ impl Engine {
     pub(crate) fn item_came(&mut self, ctx: &mut Context<'_>, from: NodeId, id: ItemId, tree: NodeId) {
         self.plumtree.missing.remove(&id);
         let came_before = self.plumtree.shelf.see(id, true);
-        if from == self.config.node || !self.overlay.is_tree() {
+        if from == self.config.node || !self.topology.is_tree() {
             return;
         }
         if !came_before {
             self.plumtree.trees.make_eager(tree, from, ctx.now);
-        } else if self.peers.session(from).is_some_and(|session| session.speaks_overlay()) {
+        } else if self.peers.session(from).is_some_and(|session| session.speaks_trees()) {
             self.plumtree.trees.make_lazy(tree, from, ctx.now);
             ctx.prune(from, tree);
         }
@@ -156,7 +156,7 @@ impl Engine {
     }
 
     pub(crate) fn receive_prune(&mut self, ctx: &mut Context<'_>, peer: NodeId, trees: &[NodeId]) {
-        if self.peers.session(peer).is_some_and(|session| session.speaks_overlay()) {
+        if self.peers.session(peer).is_some_and(|session| session.speaks_trees()) {
             trees.iter().for_each(|&tree| self.plumtree.trees.make_lazy(tree, peer, ctx.now));
         }
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use murmurate_crdt::id::NodeId;
 
 use crate::context::Context;
+use crate::effect::Class;
 use crate::engine::Filled;
 use crate::message::ItemId;
 
@@ -32,12 +33,14 @@ pub(crate) struct Item {
     /// Its author, or [`super::ROSTER`].
     pub(crate) tree: NodeId,
     pub(crate) bytes: Arc<[u8]>,
+    /// By which stream it goes.
+    pub(crate) class: Class,
 }
 
 impl Item {
     pub(crate) fn push_to(&self, ctx: &mut Context<'_>, peer: NodeId) {
         match self.kind {
-            Kind::Change => ctx.push(peer, self.bytes.clone()),
+            Kind::Change => ctx.push(peer, self.class, self.bytes.clone()),
             Kind::Statement => ctx.push_statement(peer, self.bytes.clone()),
         }
     }
@@ -111,7 +114,7 @@ mod tests {
     fn item(number: u32, bytes: usize) -> Item {
         let mut id = ItemId::default();
         id[..4].copy_from_slice(&number.to_le_bytes());
-        Item { id, kind: Kind::Change, tree: NodeId([1; 32]), bytes: vec![0; bytes].into() }
+        Item { id, kind: Kind::Change, tree: NodeId([1; 32]), bytes: vec![0; bytes].into(), class: Class::Push }
     }
 
     #[test]

@@ -2,15 +2,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends where its own helpers fail")]
 
+mod catching_up;
 mod codec;
 mod common;
 mod golden;
 mod health;
 mod mesh;
-mod overlay;
 mod pings;
 mod revocation;
 mod roster;
 mod scale;
 mod scenes;
 mod sim;
+mod topology;

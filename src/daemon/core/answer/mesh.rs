@@ -29,9 +29,9 @@ impl Core {
         links.chain(lagging).chain(clocks).chain(self.other_versions(&peers)).chain(self.limits_near()).collect()
     }
 
-    /// A host that others reach and this one doesn't: a link is broken, in one direction or in both.
+    /// A host that others reach, and this one doesn't that should: a link is broken, in one direction or in both.
     fn missing_link(&self, peer: &Peer) -> Option<Problem> {
-        let is_missing = peer.state != PeerState::Alive && !peer.through.is_empty();
+        let is_missing = !peer.connected && !peer.through.is_empty() && self.engine.links().contains(&peer.node);
         is_missing.then(|| Problem {
             code: ErrorCode::NoLink,
             what: format!("no connection with {}", self.node_name(peer.node)),

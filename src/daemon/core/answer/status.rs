@@ -164,14 +164,26 @@ impl Core {
         Members { v: V1, members }
     }
 
-    /// The other members; who was revoked is none any more.
+    /// The other members. Who was revoked is none any more, and who is gone for long is forgotten, until it returns.
     pub(in crate::daemon::core) fn peers(&self) -> Vec<Peer> {
+        let mut peers = self.known_peers();
+        peers.retain(|peer| !self.is_forgotten(peer));
+        peers
+    }
+
+    /// The same, with those that are gone for long.
+    pub(in crate::daemon::core) fn known_peers(&self) -> Vec<Peer> {
         let mut peers = self.engine.members(self.environment.monotonic());
         peers.retain(|peer| !self.engine.roster().is_revoked(peer.node));
         peers
     }
 
-    pub(super) fn member(&self, peer: &Peer) -> Member {
+    fn is_forgotten(&self, peer: &Peer) -> bool {
+        let is_gone = matches!(peer.state, PeerState::Dead | PeerState::Left);
+        is_gone && self.environment.monotonic().saturating_sub(peer.since) >= self.forget_after()
+    }
+
+    pub(in crate::daemon::core) fn member(&self, peer: &Peer) -> Member {
         Member {
             name: self.node_name(peer.node),
             id: peer.node.to_string(),

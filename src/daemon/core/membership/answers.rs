@@ -150,7 +150,7 @@ impl Core {
         let roster = self.engine.roster();
         let generation = match node == self.identity.node {
             true => self.engine.generation(),
-            false => self.peers().iter().find(|peer| peer.node == node).map_or(0, |peer| peer.generation),
+            false => self.known_peers().iter().find(|peer| peer.node == node).map_or(0, |peer| peer.generation),
         };
         Ok(Node {
             v: V1,
@@ -167,6 +167,9 @@ impl Core {
 
     /// How a host fares, whether it is a member or not.
     pub(super) fn member_of(&self, node: NodeId) -> Member {
+        if let Some(peer) = self.known_peers().iter().find(|peer| peer.node == node) {
+            return self.member(peer);
+        }
         let own = self.members().members.into_iter().find(|member| member.id == node.to_string());
         own.unwrap_or_else(|| self.absent(node))
     }

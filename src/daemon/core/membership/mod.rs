@@ -65,6 +65,8 @@ pub(crate) struct Standing {
     pub(crate) peers: Vec<PeerAddress>,
     /// For how long the certificates that it issues are valid.
     pub(crate) certificate_validity: Duration,
+    /// For how long a host that is dead or left is still among the members.
+    pub(crate) forget_after: Duration,
 }
 
 /// The core's part about membership.
@@ -169,6 +171,11 @@ impl Core {
         let renewal = self.renewal_wakes();
         let named = self.membership.named.wakes();
         leaving.into_iter().chain(named).chain([renewal, self.membership.addresses_at]).min().unwrap_or(now)
+    }
+
+    /// For how long a host that is dead or left is still among the members.
+    pub(super) fn forget_after(&self) -> Duration {
+        self.membership.standing.forget_after
     }
 
     /// This host as an issuer, if it was granted to be one.

@@ -1,9 +1,10 @@
 //! What a mesh of 10 to 10,000 hosts costs, in a simulated network, as a table:
-//! `cargo test --release -p murmurate-protocol --test it scale -- --ignored --nocapture`. `SCALE_HOSTS=100,1000` runs these sizes only.
+//! `cargo test -p murmurate-protocol --test it scale -- --ignored --nocapture`. `SCALE_HOSTS=100,1000` runs these sizes only.
 //!
 //! The engines are the real ones; frames take 0.5 to 1.5 ms, disks 1 to 4 ms. Of a large mesh each host knows only the
-//! members that matter to it (those it is linked with, who writes, who dies): rosters of all would not fit into memory.
-//! Links are those that `overlay::choose` gives.
+//! members that matter to it (those it is linked with, who writes, who dies): rosters of all would not fit into memory. So
+//! rosters, and tables of members' health, are passed for equal: what they say is spread when they change, and not compared.
+//! Links are those that `topology::choose` gives.
 
 mod world;
 
@@ -44,7 +45,7 @@ fn changes(world: &mut World, seconds: u64) -> String {
     let arrivals: u64 = world.journeys.values().map(|journey| journey.copies).sum();
     let copies = arrivals as f64 / (world.journeys.len() as u64 * (hosts - 1)) as f64;
     let rate = |bytes: u64| bytes as f64 / (hosts * seconds) as f64 / 1_000.0;
-    let Counted { push, overlay, repair, health } = world.counted;
+    let Counted { push, trees, repair, health } = world.counted;
     format!(
         "{hosts:>6} | {:>5.1} | {hops:>4} | {copies:>6.2} | {:>5.1} / {:>5.1} / {:>5.1} | {:>5.2} | {:>5.2} | {:>5.2} | {:>5.2} |",
         world.links() as f64 * 2.0 / hosts as f64,
@@ -52,7 +53,7 @@ fn changes(world: &mut World, seconds: u64) -> String {
         percentile(&last, 99).as_secs_f64() * 1e3,
         last[last.len() - 1].as_secs_f64() * 1e3,
         rate(push),
-        rate(overlay),
+        rate(trees),
         rate(repair),
         rate(health),
     )
@@ -63,8 +64,8 @@ fn idle(world: &mut World, seconds: u64) -> String {
     world.run_for(Duration::from_secs(2));
     world.counted = Counted::default();
     world.run_for(Duration::from_secs(seconds));
-    let Counted { push, overlay, repair, health } = world.counted;
-    let bytes = (push + overlay + repair + health) as f64;
+    let Counted { push, trees, repair, health } = world.counted;
+    let bytes = (push + trees + repair + health) as f64;
     format!(" {:>5.2} |", bytes / (world.hosts() as u64 * seconds) as f64 / 1_000.0)
 }
 

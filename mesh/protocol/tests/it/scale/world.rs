@@ -10,8 +10,8 @@ use murmurate_crdt::clock::{Dot, VersionVector};
 use murmurate_crdt::envelope::{Envelope, SignedEnvelope};
 use murmurate_crdt::id::{ActorId, DocumentId, Generation, Lane, NodeId, Writer};
 use murmurate_protocol::message::Message;
-use murmurate_protocol::overlay::{FULL_MESH, choose};
-use murmurate_protocol::{Class, Config, Effect, Engine, Event, MemberState, RequestId, Statement};
+use murmurate_protocol::topology::{FULL_MESH, choose};
+use murmurate_protocol::{Class, Config, Effect, Engine, Event, Hash, MemberState, RequestId, Statement};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
@@ -26,28 +26,32 @@ const WORD_EVERY_MS: u64 = 500;
 /// Nobody waits longer for a death to be seen.
 const DEATH_WITHIN: Duration = Duration::from_secs(30);
 
+const HELLO: u8 = 1;
+const SUMMARY: u8 = 2;
+const CHANGES: u8 = 6;
+const ANNOUNCE: u8 = 10;
+const LINK: u8 = 13;
+const RUMOURS: u8 = 14;
+const HEALTH: u8 = 15;
+const PONG: u8 = 19;
+
 /// Bytes sent, by what for.
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Counted {
     pub(crate) push: u64,
-    pub(crate) overlay: u64,
+    pub(crate) trees: u64,
     pub(crate) repair: u64,
     pub(crate) health: u64,
 }
 
 impl Counted {
-    fn count(&mut self, message: &Message, bytes: u64) {
-        match message {
-            Message::Changes { request: 0, .. } => self.push += bytes,
-            Message::Announce { .. } | Message::Graft { .. } | Message::Prune { .. } | Message::Link { .. } => {
-                self.overlay += bytes;
-            }
-            Message::Rumours { .. }
-            | Message::Health { .. }
-            | Message::Probe { .. }
-            | Message::Probed { .. }
-            | Message::Ping { .. }
-            | Message::Pong { .. } => self.health += bytes,
+    /// A frame's second byte says what it is: see `PROTOCOL.md`.
+    fn count(&mut self, class: Class, frame: &[u8]) {
+        let bytes = frame.len() as u64;
+        match frame[1] {
+            CHANGES if class == Class::Push => self.push += bytes,
+            ANNOUNCE..=LINK => self.trees += bytes,
+            RUMOURS..=PONG => self.health += bytes,
             _ => self.repair += bytes,
         }
     }
@@ -111,6 +115,8 @@ struct Host {
 pub(crate) struct World {
     now: Duration,
     hosts: Vec<Host>,
+    /// The hashes of their rosters.
+    rosters: Vec<Hash>,
     keys: Vec<SigningKey>,
     nodes: Vec<NodeId>,
     numbers: HashMap<NodeId, usize>,
@@ -124,6 +130,17 @@ pub(crate) struct World {
     rng: ChaCha8Rng,
     pub(crate) counted: Counted,
     pub(crate) journeys: HashMap<Dot, Journey>,
+}
+
+/// A roster's hash is behind the versions and the flags of a hello, and behind the flags of a summary.
+fn as_if_rosters_were_equal(mut frame: Arc<[u8]>, roster: Hash) -> Arc<[u8]> {
+    let at = match frame[1] {
+        HELLO => 5,
+        SUMMARY => 3,
+        _ => return frame,
+    };
+    Arc::make_mut(&mut frame)[at..at + roster.len()].copy_from_slice(&roster);
+    frame
 }
 
 fn identity(number: usize) -> (SigningKey, Statement) {
@@ -151,6 +168,7 @@ impl World {
         let mut world = Self {
             now: Duration::ZERO,
             hosts: Vec::new(),
+            rosters: Vec::new(),
             writers,
             victims,
             written: 0,
@@ -201,6 +219,7 @@ impl World {
         for known in matters.copied().collect::<BTreeSet<usize>>() {
             host.engine.handle(self.now, &mut host.rng, Event::LoadedStatement(admissions[known].clone()));
         }
+        self.rosters.push(host.engine.roster().hash());
         self.hosts.push(host);
         self.plan(self.now + Duration::from_millis(20), Happening::Tick(number));
         self.hosts[number].wake_at = Some(self.now + Duration::from_millis(20));
@@ -261,6 +280,9 @@ impl World {
     }
 
     fn note_arrival(&mut self, from: usize, to: usize, frame: &Arc<[u8]>) {
+        if frame[1] != CHANGES {
+            return;
+        }
         let Ok(Some(Message::Changes { request: 0, envelopes })) = Message::decode(frame) else { return };
         for envelope in envelopes.into_iter().filter_map(|bytes| SignedEnvelope::decode(bytes).ok()) {
             let now = self.now;
@@ -328,12 +350,11 @@ impl World {
         if !self.hosts[from].links.contains(&to) {
             return;
         }
-        if let Ok(Some(message)) = Message::decode(&frame) {
-            self.counted.count(&message, frame.len() as u64);
-        }
-        if !self.hosts[to].is_up {
+        self.counted.count(class, &frame);
+        if !self.hosts[to].is_up || frame[1] == HEALTH {
             return;
         }
+        let frame = as_if_rosters_were_equal(frame, self.rosters[to]);
         let at = self.now + Duration::from_micros(500 + self.rng.next_u64() % 1_000);
         let last = self.last_arrival.entry((from, to, class)).or_default();
         *last = at.max(*last);

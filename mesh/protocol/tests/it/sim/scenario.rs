@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use murmurate_protocol::overlay::FULL_MESH;
+use murmurate_protocol::topology::FULL_MESH;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 

@@ -15,8 +15,8 @@ const BOUND: Duration = Duration::from_secs(5);
 /// Single lost frames are noticed only by questions asked again and by rounds, which take turns with peers.
 const BOUND_HARSH: Duration = Duration::from_secs(30);
 
-/// Depth of the links that up to 20 hosts choose, which `overlay` tests.
-const OVERLAY_HOPS: u32 = 4;
+/// Depth of the links that up to 20 hosts choose, which `topology` tests.
+const LINKED_HOPS: u32 = 4;
 /// Hosts that choose their links go on doing so: on a new one nothing is known before the first message.
 const NEW_LINK: Duration = Duration::from_millis(500);
 
@@ -27,7 +27,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 fn hops(scenario: &Scenario) -> u32 {
     let hosts = u32::from(scenario.hosts);
     if scenario.hosts_choose_links() {
-        OVERLAY_HOPS
+        LINKED_HOPS
     } else if scenario.links.len() == usize::from(scenario.hosts) * (usize::from(scenario.hosts) - 1) / 2 {
         1
     } else {

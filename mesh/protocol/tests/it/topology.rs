@@ -1,6 +1,7 @@
 //! A mesh above the size of a full one: trees form, are repaired, and peers of older builds get all.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use murmurate_protocol::message::Message;
 use murmurate_protocol::{Effect, Event};
@@ -17,7 +18,7 @@ fn tree_mesh(links: &[(u8, u8)]) -> Mesh {
     Mesh::with(6, links, |config| config.full_mesh = 1)
 }
 
-/// A member of a mesh without links between all, connected with members 1 to 3, which know the messages of an overlay.
+/// A member of a mesh without links between all, connected with members 1 to 3, which know the messages of trees.
 fn host() -> Node {
     let mut config = config(0);
     config.full_mesh = 1;
@@ -176,4 +177,63 @@ fn a_link_that_neither_side_chose_is_closed_after_a_while_and_others_are_not() {
     assert_eq!(chosen.len(), 3);
     let spare = (2..12).map(node).filter(|peer| !chosen.contains(peer) && *peer > node(0));
     assert_eq!(closed, spare.collect());
+}
+
+/// Connects whoever wants a link, as the network does within some milliseconds; who is deaf can't be reached.
+fn dial(mesh: &mut Mesh, links: &mut BTreeSet<(u8, u8)>) {
+    let hosts = u8::try_from(mesh.hosts.len()).unwrap();
+    for (a, b) in (0..hosts).flat_map(|a| (0..hosts).map(move |b| (a, b))) {
+        let wants = mesh.hosts[usize::from(a)].engine.links().contains(&node(b));
+        if wants && !mesh.deaf.contains(&a) && !mesh.deaf.contains(&b) && links.insert((a.min(b), a.max(b))) {
+            mesh.connect(a, b);
+        }
+    }
+}
+
+/// What a host says of the others, for a person.
+fn seen(mesh: &Mesh, host: u8) -> String {
+    let members = mesh.hosts[usize::from(host)].engine.members(Duration::from_millis(mesh.now_ms));
+    let number = |id| (0..20).find(|&number| node(number) == id).unwrap_or(u8::MAX);
+    members.iter().map(|m| format!("{} {:?} {}; ", number(m.node), m.state, m.connected)).collect()
+}
+
+#[test]
+fn who_loses_neighbours_has_new_links_within_a_second() {
+    for dead in [[0, 1], [5, 12], [18, 19]] {
+        let (mut mesh, mut links) = (Mesh::with(20, &[], |config| config.full_mesh = 1), BTreeSet::new());
+        for _ in 0..300 {
+            dial(&mut mesh, &mut links);
+            mesh.advance(10);
+        }
+        mesh.deaf.extend(dead);
+        let of_dead = |&(a, b): &(u8, u8)| dead.contains(&a) || dead.contains(&b);
+        let lost: Vec<(u8, u8)> = links.extract_if(.., |link| of_dead(link)).collect();
+        let ends = lost.iter().flat_map(|&(a, b)| [(a, b), (b, a)]).filter(|(host, _)| !dead.contains(host));
+        let ends: Vec<(u8, u8)> = ends.collect();
+        let chose = |mesh: &Mesh, host: u8, peer| mesh.hosts[usize::from(host)].engine.links().contains(&node(peer));
+        let choosers: BTreeSet<u8> =
+            ends.iter().filter(|&&(host, peer)| chose(&mesh, host, peer)).map(|end| end.0).collect();
+        let began = mesh.now_ms;
+        mesh.tell(ends.iter().map(|&(host, peer)| (host, Event::PeerDisconnected { peer: node(peer) })));
+        let is_repaired = |links: &BTreeSet<(u8, u8)>, mesh: &Mesh, host: u8| {
+            let own =
+                (0..20).filter(|&peer| chose(mesh, host, peer) && links.contains(&(host.min(peer), host.max(peer))));
+            own.count() >= 3
+        };
+        while let Some(&host) = choosers.iter().find(|&&host| !is_repaired(&links, &mesh, host)) {
+            let wanted: Vec<u8> = (0..20).filter(|&peer| chose(&mesh, host, peer)).collect();
+            assert!(
+                mesh.now_ms < began + 1_000,
+                "without {dead:?} host {host} wants {wanted:?}: {}",
+                seen(&mesh, host)
+            );
+            mesh.advance(10);
+            dial(&mut mesh, &mut links);
+        }
+        println!(
+            "{dead:?} died: {} hosts that had chosen them have others after {} ms",
+            choosers.len(),
+            mesh.now_ms - began
+        );
+    }
 }

@@ -7,8 +7,8 @@
 //!                        + who dials this host                          about 6 links a host in all
 //!                        + every few seconds one member that is away    so that healed halves find each other
 //! ```
-//! Each host chooses for itself among the members that it takes to be there. What it can't reach it leaves to the others
-//! and takes the next. A link that neither side chose is closed after a while, by the side with the lower id.
+//! Each host chooses for itself among the members that it takes to be there. In place of one whose link was lost it takes the
+//! next at once, and goes on trying the first; what it can't reach it leaves to the others. A link that neither side chose is closed after a while, by the side with the lower id.
 //!
 //! The depth of such a graph grows with the logarithm of its size: a ring with random chords is an expander (Bollobas and
 //! Chung, "The diameter of a cycle plus a random matching", 1988). Rendezvous hashing: Thaler and Ravishankar, 1998.
@@ -73,7 +73,7 @@ pub fn choose(own: NodeId, there: &BTreeSet<NodeId>) -> BTreeSet<NodeId> {
 
 /// What this host wants of its links.
 #[derive(Debug, Default)]
-pub(crate) struct Overlay {
+pub(crate) struct Topology {
     /// Whom it wants links with, as told to the shell.
     links: BTreeSet<NodeId>,
     /// Of these, who isn't linked, and since when.
@@ -87,7 +87,7 @@ pub(crate) struct Overlay {
     pub(crate) seek_at: Option<Duration>,
 }
 
-impl Overlay {
+impl Topology {
     /// The member is there, and worth another attempt.
     pub(crate) fn is_back(&mut self, node: NodeId) {
         self.unreached.remove(&node);
@@ -111,32 +111,33 @@ impl Overlay {
 impl Engine {
     /// Plans to choose links anew.
     pub(crate) fn review_links_soon(&mut self, now: Duration) {
-        self.overlay.review_at = self.overlay.review_at.or(Some(now + REVIEW_AFTER));
+        let soon = now + REVIEW_AFTER;
+        self.topology.review_at = Some(self.topology.review_at.map_or(soon, |planned| planned.min(soon)));
     }
 
     /// Whether there is room for one more link that this host didn't ask for.
     pub(crate) fn has_room_for_link(&self, peer: NodeId) -> bool {
-        self.overlay.links.contains(&peer) || self.peers.sessions().count() < LINKS
+        self.topology.links.contains(&peer) || self.peers.sessions().count() < LINKS
     }
 
-    pub(crate) fn run_overlay_timers(&mut self, ctx: &mut Context<'_>) {
-        if self.overlay.seek_at.is_some_and(|at| at <= ctx.now) {
+    pub(crate) fn run_topology_timers(&mut self, ctx: &mut Context<'_>) {
+        if self.topology.seek_at.is_some_and(|at| at <= ctx.now) {
             self.seek(ctx);
             self.review_links(ctx);
-        } else if self.overlay.review_at.is_some_and(|at| at <= ctx.now) {
+        } else if self.topology.review_at.is_some_and(|at| at <= ctx.now) {
             self.review_links(ctx);
         }
     }
 
     /// Chooses members that are away, to be looked for until the next time.
     fn seek(&mut self, ctx: &mut Context<'_>) {
-        self.overlay.seek_at = Some(ctx.within(SEEK / 2, SEEK + SEEK / 2));
+        self.topology.seek_at = Some(ctx.within(SEEK / 2, SEEK + SEEK / 2));
         let mut away: Vec<NodeId> = self.others().filter(|&node| !self.is_usable(node)).collect();
         let count = if self.peers.sessions().next().is_none() { SEEK_ALONE } else { 1 };
-        self.overlay.sought.clear();
-        while self.overlay.sought.len() < count && !away.is_empty() {
+        self.topology.sought.clear();
+        while self.topology.sought.len() < count && !away.is_empty() {
             let at = usize::try_from(ctx.below(away.len() as u64)).unwrap_or(0);
-            self.overlay.sought.insert(away.swap_remove(at));
+            self.topology.sought.insert(away.swap_remove(at));
         }
     }
 
@@ -149,24 +150,26 @@ impl Engine {
     fn is_usable(&self, node: NodeId) -> bool {
         let is_gone = |record: &Record| record.is(MemberState::Dead) || record.is(MemberState::Left);
         self.peers.session(node).is_some()
-            || !self.overlay.unreached.contains(&node) && !self.peers.record(node).is_some_and(is_gone)
+            || !self.topology.unreached.contains(&node) && !self.peers.record(node).is_some_and(is_gone)
     }
 
     fn review_links(&mut self, ctx: &mut Context<'_>) {
-        self.overlay.review_at = None;
+        self.topology.review_at = None;
         for node in self.note_unreached(ctx.now) {
             // Those who have a link with it watch it. In a full mesh that is everybody but this host.
-            if self.overlay.is_tree && self.peers.neighbours_of(node).next().is_none() {
+            if self.topology.is_tree && self.peers.neighbours_of(node).next().is_none() {
                 self.doubt_member(ctx, node);
             }
         }
         let others: BTreeSet<NodeId> = self.others().collect();
-        self.overlay.is_tree = others.len() >= self.config.full_mesh;
-        let links = if self.overlay.is_tree {
-            let there = others.iter().copied().filter(|&node| self.is_usable(node)).collect();
-            let asked_for = self.overlay.sought.iter().copied().chain(self.health.dialled());
+        self.topology.is_tree = others.len() >= self.config.full_mesh;
+        let links = if self.topology.is_tree {
+            let there: BTreeSet<NodeId> = others.iter().copied().filter(|&node| self.is_usable(node)).collect();
+            let sure = there.iter().copied().filter(|&node| !self.is_doubted(node)).collect();
+            let asked_for = self.topology.sought.iter().copied().chain(self.health.dialled());
             let asked_for = asked_for.filter(|node| others.contains(node));
-            choose(self.config.node, &there).into_iter().chain(asked_for).collect()
+            let chosen = [there, sure].into_iter().flat_map(|among| choose(self.config.node, &among));
+            chosen.chain(asked_for).collect()
         } else {
             others
         };
@@ -177,21 +180,21 @@ impl Engine {
 
     fn set_links(&mut self, ctx: &mut Context<'_>, links: BTreeSet<NodeId>) {
         let unlinked = links.iter().filter(|&&node| self.peers.session(node).is_none());
-        self.overlay.unlinked =
-            unlinked.map(|&node| (node, self.overlay.unlinked.get(&node).copied().unwrap_or(ctx.now))).collect();
-        if self.overlay.links != links {
+        self.topology.unlinked =
+            unlinked.map(|&node| (node, self.topology.unlinked.get(&node).copied().unwrap_or(ctx.now))).collect();
+        if self.topology.links != links {
             ctx.effect(Effect::Links { peers: links.clone() });
-            self.overlay.links = links;
+            self.topology.links = links;
         }
-        let first = self.overlay.unlinked.values().min().map(|&since| since + UNREACHED_AFTER);
+        let first = self.topology.unlinked.values().min().map(|&since| since + UNREACHED_AFTER);
         if let Some(at) = first {
-            self.overlay.review_at = Some(at.max(ctx.now + REVIEW_AFTER));
+            self.topology.review_at = Some(at.max(ctx.now + REVIEW_AFTER));
         }
     }
 
     /// Gives up those that were wanted for long enough, and says who that is.
     fn note_unreached(&mut self, now: Duration) -> Vec<NodeId> {
-        let Overlay { unlinked, unreached, sought, is_tree, .. } = &mut self.overlay;
+        let Topology { unlinked, unreached, sought, is_tree, .. } = &mut self.topology;
         let peers = &self.peers;
         let mut late = Vec::new();
         unlinked.retain(|&node, since| {
@@ -210,8 +213,8 @@ impl Engine {
 
     /// Tells each peer whether this host chose the link, where that changed.
     pub(crate) fn tell_wanted(&mut self, ctx: &mut Context<'_>) {
-        for (peer, session) in self.peers.sessions_mut().filter(|(_, session)| session.speaks_overlay()) {
-            let is_wanted = self.overlay.links.contains(&peer);
+        for (peer, session) in self.peers.sessions_mut().filter(|(_, session)| session.speaks_trees()) {
+            let is_wanted = self.topology.links.contains(&peer);
             if session.told_wanted.replace(is_wanted) != Some(is_wanted) {
                 ctx.send(peer, Class::Control, &Message::Link { is_wanted });
             }
@@ -226,7 +229,7 @@ impl Engine {
 
     /// Closes the links that neither side chose for a while.
     fn close_spare(&mut self, ctx: &mut Context<'_>) {
-        let (own, links) = (self.config.node, &self.overlay.links);
+        let (own, links) = (self.config.node, &self.topology.links);
         for (peer, session) in self.peers.sessions_mut() {
             let is_spare = session.is_wanted_there == Some(false) && !links.contains(&peer);
             session.spare_since = if is_spare { session.spare_since.or(Some(ctx.now)) } else { None };
@@ -240,7 +243,7 @@ impl Engine {
     /// Whom this host wants links with: the last [`Effect::Links`].
     #[must_use]
     pub fn links(&self) -> &BTreeSet<NodeId> {
-        self.overlay.links()
+        self.topology.links()
     }
 }
 
