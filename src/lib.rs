@@ -17,3 +17,5 @@ extern crate self as murmurate;
 #[path = "../tests/simulated/mod.rs"]
 #[allow(dead_code, reason = "the simulation of whole daemons uses the rest")]
 mod simulated;
+#[cfg(test)]
+mod written_document;

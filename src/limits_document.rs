@@ -3,6 +3,8 @@
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
+use crate::written_document;
+
 const FILE: &str = "docs/LIMITS.md";
 const WRITE: &str = "MURMURATE_WRITE_LIMITS";
 
@@ -174,13 +176,7 @@ fn document() -> String {
 
 #[test]
 fn the_document_lists_all_limits() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(FILE);
-    let document = document();
-    if std::env::var_os(WRITE).is_some() {
-        std::fs::write(path, document).unwrap();
-        return;
-    }
-    assert!(std::fs::read_to_string(path).unwrap() == document, "{FILE} is out of date; it says how to write it");
+    written_document::check(FILE, WRITE, &document());
 }
 
 #[test]

@@ -406,11 +406,11 @@ fn a_signal_goes_to_the_process_of_the_pid_file() {
     let mut mesh = Mesh::start_apart(1);
     let (pid_file, log) = (beside(&mesh.hosts[0], "service.pid"), beside(&mesh.hosts[0], "reloads"));
     let rule =
-        format!("[[reload]]\nfiles = \"config\"\nsignal = \"HUP\"\npid_file = {pid_file:?}\ndebounce_ms = 100\n");
+        format!("[[reload]]\nfiles = \"config\"\nsignal = \"USR1\"\npid_file = {pid_file:?}\ndebounce_ms = 100\n");
     configure(&mut mesh.hosts[0], &rule);
     let mut service = Command::new("sh");
     let script = format!(
-        "trap 'echo hangup >> {}' HUP; echo $$ > {}; while :; do sleep 0.1; done",
+        "trap 'echo reload >> {}' USR1; echo $$ > {}; while :; do sleep 0.1; done",
         log.display(),
         pid_file.display()
     );
@@ -420,11 +420,11 @@ fn a_signal_goes_to_the_process_of_the_pid_file() {
     let one = &mesh.hosts[0];
     eventually_lines(&mesh, &pid_file, |lines| lines.len() == 1);
     one.save("app.toml", "a = 1\n");
-    eventually_lines(&mesh, &log, |lines| lines == ["hangup"]);
+    eventually_lines(&mesh, &log, |lines| lines == ["reload"]);
     assert!(service.end(Signal::KILL).is_ok());
     one.save("app.toml", "a = 2\n");
     let kept = has_state(&mesh, one, "app.toml", "kept-back");
-    assert!(kept["reason"].as_str().unwrap().contains("SIGHUP to the process in"), "{kept}");
+    assert!(kept["reason"].as_str().unwrap().contains("SIGUSR1 to the process in"), "{kept}");
     eventually(&mesh, "the last good file is back", || one.has("app.toml", "a = 1\n"));
     let problems = one.json(&["status"])["problems"].clone();
     assert!(problems.as_array().unwrap().iter().any(|problem| problem["code"] == "E_RELOAD_FAILED"), "{problems}");

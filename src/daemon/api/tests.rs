@@ -1,7 +1,7 @@
 //! The HTTP layer against a small core that answers each request with what it was asked.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use murmurate_client::Mesh;
@@ -451,18 +451,11 @@ async fn the_event_id_is_the_resume_token() {
     assert!(answer.contains("event: put\nid: 8\n"), "{answer}");
 }
 
-#[tokio::test]
-async fn a_watch_that_had_no_event_yet_says_that_it_may_have_missed_some() {
-    let mut served = Served::start();
-    let mesh = served.mesh().await;
-    let mut watch = mesh.watch("quiet").start().await.unwrap();
-    let socket = served.socket();
-    drop(served.stop.take());
-    timeout(PATIENCE, &mut served.serving).await.unwrap().unwrap();
-    assert!(!socket.exists());
+/// Another daemon on the socket of one that has ended.
+fn serve_again(socket: &Path) -> JoinHandle<()> {
     let (core, CoreEnd { mut requests, converged, events }) = door(Converged::of(Vec::new()));
     let again = tokio::spawn(super::serve(
-        super::bind(&socket).unwrap(),
+        super::bind(socket).unwrap(),
         core.clone(),
         Log::detached("info"),
         Source::new(core),
@@ -474,6 +467,19 @@ async fn a_watch_that_had_no_event_yet_says_that_it_may_have_missed_some() {
         }
         drop((converged, events));
     });
+    again
+}
+
+#[tokio::test]
+async fn a_watch_that_had_no_event_yet_says_that_it_may_have_missed_some() {
+    let mut served = Served::start();
+    let mesh = served.mesh().await;
+    let mut watch = mesh.watch("quiet").start().await.unwrap();
+    let socket = served.socket();
+    drop(served.stop.take());
+    timeout(PATIENCE, &mut served.serving).await.unwrap().unwrap();
+    assert!(!socket.exists());
+    let again = serve_again(&socket);
     let event = timeout(PATIENCE, watch.next()).await.unwrap().unwrap().unwrap();
     assert_eq!(event.kind, EventKind::Reset);
     again.abort();
@@ -585,20 +591,7 @@ async fn a_kept_connection_that_the_daemon_closed_is_no_error() {
     drop(served.stop.take());
     timeout(PATIENCE, &mut served.serving).await.unwrap().unwrap();
     assert_eq!(mesh.members().await.unwrap_err().code, ErrorCode::Unreachable);
-    let (core, CoreEnd { mut requests, converged, events }) = door(Converged::of(Vec::new()));
-    let again = tokio::spawn(super::serve(
-        super::bind(&socket).unwrap(),
-        core.clone(),
-        Log::detached("info"),
-        Source::new(core),
-        std::future::pending(),
-    ));
-    tokio::spawn(async move {
-        while let Some(request) = requests.recv().await {
-            answer(request);
-        }
-        drop((converged, events));
-    });
+    let again = serve_again(&socket);
     mesh.members().await.unwrap();
     again.abort();
 }

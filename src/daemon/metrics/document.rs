@@ -1,11 +1,11 @@
 //! `docs/METRICS.md`, written from the table and compared with it here.
 
 use std::fmt::Write;
-use std::path::Path;
 
 use super::limits::PEERS;
 use super::queues::{QUEUES, Queue};
 use super::table::{Kind, Metric, PARTS, all};
+use crate::written_document;
 
 const FILE: &str = "docs/METRICS.md";
 const WRITE: &str = "MURMURATE_WRITE_METRICS";
@@ -66,13 +66,7 @@ fn queues() -> String {
 
 #[test]
 fn the_document_lists_all_metrics() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(FILE);
-    let document = document();
-    if std::env::var_os(WRITE).is_some() {
-        std::fs::write(path, document).unwrap();
-        return;
-    }
-    assert!(std::fs::read_to_string(path).unwrap() == document, "{FILE} is out of date; it says how to write it");
+    written_document::check(FILE, WRITE, &document());
 }
 
 #[test]
