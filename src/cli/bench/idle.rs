@@ -30,7 +30,9 @@ pub(super) async fn measure(bed: &Bed) -> Result<Vec<Row>, Stop> {
         let used = now.cpu_seconds.zip(first.cpu_seconds).map(|(now, first)| (now - first) / seconds * 100.0);
         cpu.extend(used);
         memory.extend(now.resident_bytes.map(|bytes| bytes as f64 / MIB));
-        traffic.extend(sent(host).await.zip(sent_before).map(|(now, before)| (now - before) as f64 / seconds / 1e3));
+        // Connections that were closed meanwhile took their bytes along: of such a host it isn't known.
+        let sent = sent(host).await.zip(sent_before).and_then(|(now, before)| now.checked_sub(before));
+        traffic.extend(sent.map(|bytes| bytes as f64 / seconds / 1e3));
     }
     let members = bed.hosts.members;
     Ok(vec![
